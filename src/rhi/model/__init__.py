@@ -1,0 +1,1 @@
+"""Values that every layer speaks: no I/O, no clock, no session."""

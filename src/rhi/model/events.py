@@ -1,0 +1,131 @@
+"""Typed events: what happened to a peer, in order, for observers and for `--json`.
+
+An event is a value; `to_json` gives it as an object with its kind under `event`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from typing import Any
+
+from rhi.model.communities import Community, ExtendedCommunity, LargeCommunity
+from rhi.model.prefix import Prefix
+from rhi.model.status import State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Base of all events. `peer` is the peer's address as it was configured."""
+
+    peer: str
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object: `event`, `peer`, then the fields of this kind."""
+        result: dict[str, Any] = {"event": _kind(type(self).__name__)}
+        for item in fields(self):
+            result[item.name] = _plain(getattr(self, item.name))
+        return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerAdded(Event):
+    """The peer has been configured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerRemoved(Event):
+    """The peer is no longer configured; its session has ended or is ending."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateChanged(Event):
+    """The session went from one state to another."""
+
+    before: State
+    after: State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionUp(Event):
+    """The session is ESTABLISHED."""
+
+    local_ip: str
+    remote_ip: str
+    remote_asn: int
+    remote_router_id: str
+    hold_time: int
+    families: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionDown(Event):
+    """A session, or an attempt to make one, has ended.
+
+    Attributes:
+        local: whether we asked for it (seed: `BGPSession`).
+        reason: one sentence.
+        established: whether the session had been ESTABLISHED.
+        code, subcode: of the NOTIFICATION sent or received, else None.
+    """
+
+    local: bool
+    reason: str
+    established: bool
+    code: int | None = None
+    subcode: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndOfRibSent(Event):
+    """The whole table of one family has been handed over (RFC 4724 §2)."""
+
+    family: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutesHeldBack(Event):
+    """Routes that cannot be sent to this peer, and why; `count` is how many there are now."""
+
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutesReceived(Event):
+    """The peer announced or withdrew routes; made only when receiving is asked for.
+
+    Attributes:
+        announced, withdrawn: destinations.
+        attributes: what the announced ones carry, as name -> value.
+    """
+
+    announced: tuple[Prefix, ...] = ()
+    withdrawn: tuple[Prefix, ...] = ()
+    attributes: Mapping[str, Any] | None = field(default=None, hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndOfRibReceived(Event):
+    """The peer has told all it had at the start, for one family (RFC 4724 §2)."""
+
+    family: str
+
+
+def _kind(name: str) -> str:
+    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name).lstrip("_")
+
+
+def _plain(value: object) -> Any:
+    """`value` as JSON has it: what JSON does not know becomes text, bytes as hexadecimal digits."""
+    if isinstance(value, Enum):
+        return value.value
+    # tuples and a number in Python, text for people
+    if isinstance(value, Prefix | Community | LargeCommunity | ExtendedCommunity):
+        return str(value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list | set | frozenset):
+        return [_plain(item) for item in value]
+    return value.hex() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,52 @@
+"""Messages about wrong values: always a line of text, whatever the value."""
+
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from rhi.model.wording import listed, shown
+from tests.model.anything import ANYTHING, HUGE, Unprintable, refusal
+
+
+def test_shown_short_value_is_its_repr() -> None:
+    assert shown("a\nb") == r"'a\nb'"
+
+
+def test_shown_long_value_is_cut() -> None:
+    assert shown("a" * 1000) == "'" + "a" * 79 + "..."
+
+
+def test_shown_value_at_the_limit_is_whole() -> None:
+    assert shown("a" * 78) == "'" + "a" * 78 + "'"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(HUGE, "of type int"), (Unprintable(), "of type Unprintable")], ids=["digits", "repr"]
+)
+def test_shown_value_that_cannot_be_printed_is_named_by_its_type(value: object, text: str) -> None:
+    assert shown(value) == text
+
+
+@given(ANYTHING)
+def test_shown_anything_is_one_short_line(value: object) -> None:
+    text = shown(value)
+
+    assert len(text) <= 83
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize("values", [[1], (1,), {1}, iter([1]), range(1)])
+def test_listed_collection_is_returned_as_it_is(values: Any) -> None:
+    assert listed(values, "things") is values
+
+
+@pytest.mark.parametrize(
+    "values", ["ab", b"ab", bytearray(b"ab"), memoryview(b"ab"), {"a": 1}, ip_network("10.0.0.0/8"), 5, None]
+)
+def test_listed_single_value_is_refused(values: Any) -> None:
+    message = refusal(listed, values, "things")
+
+    assert message.startswith("things ")
+    assert message.endswith(": must be a list")

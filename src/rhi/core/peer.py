@@ -1,0 +1,589 @@
+"""One neighbour: its connections, what it is told, and what a driver has to do.
+
+`Peer` is a value-in, value-out machine. Its methods are of four kinds:
+
+    commands   start, stop, configure
+    inputs     connection_made, connect_failed, accept, data_received, connection_lost, handle_timeout
+    polls      actions, data_to_send, next_timeout, events
+    getters    state, status, ...
+
+After any command or input the driver performs `actions()`, calls `data_to_send()` for each connection whose
+socket has room until it returns nothing, arms one timer for `next_timeout()` and delivers `events()`. A
+change of the route table is an input too: call `data_to_send()`. Nothing a peer can send makes an input
+raise: it becomes a NOTIFICATION, a Disconnect and a SessionDown with its reason.
+
+A peer may have two connections for a moment, one opened by each side. `_resolve_collision` is the referee
+(RFC 4271 §6.8): an Established connection stays, else the one that the side with the higher identifier
+opened.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import IPv4Address
+from typing import Final
+
+from rhi.core.actions import Action, Connect, Disconnect
+from rhi.core.adj_rib_out import AdjRibOut, HeldCopy, count_passing, held_prefixes
+from rhi.core.dialer import Dialer, DialEvent
+from rhi.core.export import NOT_NEGOTIATED, ExportPolicy
+from rhi.core.fsm import Connection, Ending
+from rhi.core.open_policy import Negotiated, offered_families
+from rhi.core.received import readable_attributes
+from rhi.core.route_table import RouteTable
+from rhi.core.timers import Timer
+from rhi.model.events import (
+    EndOfRibReceived,
+    EndOfRibSent,
+    Event,
+    RoutesHeldBack,
+    RoutesReceived,
+    SessionDown,
+    SessionUp,
+    StateChanged,
+)
+from rhi.model.parameters import LIVE_FIELDS, Parameters
+from rhi.model.prefix import FAMILY_OF_CODES, FAMILY_OF_VERSION, Family, IPAddress
+from rhi.model.status import State, Status, WallClock
+from rhi.wire.iana import CeaseError, ErrorCode, OpenError
+from rhi.wire.messages import RouteRefreshMessage
+from rhi.wire.notification import Notification
+from rhi.wire.update import Update
+
+_COLLISION: Final = Notification(ErrorCode.CEASE, CeaseError.CONNECTION_COLLISION_RESOLUTION)
+_ORDER: Final = {state: position for position, state in enumerate(State)}
+
+
+class Peer:
+    """A session with one neighbour, without sockets.
+
+    Attributes:
+        name: the peer as events and status call it.
+        parameters: as in force; see `configure` for those that wait.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        router_id: IPv4Address,
+        parameters: Parameters,
+        table: RouteTable,
+        *,
+        now: float,
+        random: Callable[[], float],
+        reports_routes: bool = False,
+    ) -> None:
+        """`random` returns numbers in [0, 1); `reports_routes` makes events of received routes."""
+        self.name = name
+        self.parameters = parameters
+        self._wanted = parameters
+        self._router_id = router_id
+        self._table = table
+        self._random = random
+        self._reports_routes = reports_routes
+        self._dialer = Dialer(
+            parameters.connect_retry_time, parameters.connect_timeout, random, is_passive=parameters.passive
+        )
+        self._connections: dict[int, Connection] = {}
+        self._last_words: dict[int, bytes] = {}
+        self._dialing: int | None = None
+        self._last_connection = 0
+        self._session: Connection | None = None
+        self._policy: ExportPolicy | None = None
+        self._ribs: dict[Family, AdjRibOut] = {}
+        self._actions: list[Action] = []
+        self._events: list[Event] = []
+        self._held_back: dict[str, int] = {}
+        self._with_capabilities = True
+        self._stopped = True
+        self._state = State.IDLE
+        self._changed_at = now
+        self._attempts = self._made = self._established = 0
+        self._received_routes = 0
+        self._counted = (0, 0)
+        self._last_error = ""
+
+    # Commands
+
+    def start(self, now: float) -> None:
+        """Begin to connect, or to wait for the peer when passive (RFC 4271 §8.1.2: ManualStart)."""
+        self._stopped = False
+        self._dialer.handle(DialEvent.START, now)
+        self._settle(now)
+
+    def stop(
+        self,
+        now: float,
+        subcode: CeaseError = CeaseError.ADMINISTRATIVE_SHUTDOWN,
+        message: str = "",
+        *,
+        keep_routes: bool = False,
+    ) -> None:
+        """End all connections with a Cease and stay Idle (ManualStop); `message` is for people there.
+
+        The routes leave at once, by a Hard Reset where it takes one (RFC 8538 §4); with `keep_routes`, where
+        graceful restart was agreed on, the session is dropped without a word and the peer keeps them.
+        """
+        self._stopped = True
+        self._dialer.handle(DialEvent.STOP, now)
+        notification = Notification.shutdown(subcode, message)
+        for connection in list(self._connections.values()):
+            negotiated = connection.negotiated
+            if keep_routes and _can_restart(connection):
+                connection.drop("Local shutdown (routes are kept: graceful restart)", local=True)
+            elif negotiated is not None and negotiated.hard_reset:
+                connection.end(notification.hard_reset(), now, local=True)
+            else:
+                connection.end(notification, now, local=True)
+        self._settle(now)
+
+    def configure(self, parameters: Parameters, now: float, *, allow_reset: bool = False) -> None:
+        """Change parameters: live ones at once; the others now if there is no session, or if `allow_reset`.
+
+        What has to wait is in `pending_changes`, and takes effect when the session next ends by itself.
+        """
+        self._wanted = parameters
+        live = {name: getattr(parameters, name) for name in LIVE_FIELDS}
+        before, self.parameters = self.parameters, replace(self.parameters, **live)
+        self._dialer.tune(parameters.connect_retry_time, parameters.connect_timeout)
+        if self._session is not None and self.parameters != before:
+            self._session.parameters = self.parameters
+            self._change_policy(self._session)
+        if self.pending_changes and (allow_reset or self._session is None):
+            for connection in self._connections.values():
+                connection.end(
+                    Notification(ErrorCode.CEASE, CeaseError.OTHER_CONFIGURATION_CHANGE), now, local=True
+                )
+        if self.pending_changes and not self._connections:
+            self._take_wanted()
+            if not self._stopped:
+                self._dialer.handle(DialEvent.STOP, now)
+                self._dialer.handle(DialEvent.START, now)
+        self._settle(now)
+
+    # Inputs
+
+    def connection_made(self, connection: int, local: IPAddress, remote: IPAddress, now: float) -> None:
+        """The TCP connection asked for by `Connect` is there."""
+        if connection != self._dialing:
+            self._actions.append(Disconnect(connection))
+            return
+        self._dialing = None
+        self._dialer.handle(DialEvent.CONNECTED, now)
+        self._open(connection, local, remote, now, is_outgoing=True)
+        self._settle(now)
+
+    def connect_failed(self, connection: int, reason: str, now: float) -> None:
+        """The TCP connection asked for by `Connect` could not be made."""
+        if connection != self._dialing:
+            return
+        self._dialing = None
+        self._attempt_failed(f"Connection failed ({reason})")
+        self._dialer.handle(DialEvent.FAILED, now)
+        self._settle(now)
+
+    def accept(self, local: IPAddress, remote: IPAddress, now: float) -> int | None:
+        """The peer has connected to us. Returns the connection's number, or None: close it without a word."""
+        incoming = [other for other in self._connections.values() if not other.is_outgoing]
+        if self._stopped or self._dialer.state is State.IDLE:
+            return None
+        silent = [other for other in incoming if other.state is State.OPEN_SENT]
+        # beside a session of a peer that can restart, since that may be what has happened (RFC 4724 §5)
+        if any(
+            other not in silent and not (other is self._session and _can_restart(other)) for other in incoming
+        ):
+            return None
+        for other in silent:
+            # it has not said a word: the peer may have lost it, and would be kept out until it times out
+            other.end(_COLLISION, now, local=False)
+        self._last_connection += 1
+        self._open(self._last_connection, local, remote, now, is_outgoing=False)
+        self._settle(now)
+        return self._last_connection
+
+    def data_received(self, connection: int, data: bytes, now: float) -> None:
+        """Bytes have come in; those of connections that are over are dropped."""
+        found = self._connections.get(connection)
+        if found is not None:
+            # collisions are decided message by message, however the bytes come in
+            while found.receive(data, now):
+                data = b""
+                self._settle(now)
+            self._settle(now)
+
+    def connection_lost(self, connection: int, reason: str, now: float) -> None:
+        """The TCP connection was closed or broke; `reason` is the system's word for it, or empty."""
+        self._last_words.pop(connection, None)
+        found = self._connections.get(connection)
+        if found is not None:
+            found.lost(reason, now)
+            self._settle(now)
+
+    def handle_timeout(self, now: float) -> None:
+        """Act on all timers that are due. Harmless when none is."""
+        for connection in list(self._connections.values()):
+            connection.expire_timers(now)
+        was_dialing = self._dialing
+        self._dialer.expire_timers(now)
+        if was_dialing is not None and self._dialer.state is State.ACTIVE:
+            self._attempt_failed("Connection failed (timed out)")
+        self._settle(now)
+
+    # Polls
+
+    def actions(self) -> list[Action]:
+        """What the driver has to do now, in order; asked once."""
+        actions, self._actions = self._actions, []
+        return actions
+
+    def data_to_send(self, connection: int, limit: int, now: float) -> bytes:
+        """Bytes for a connection whose socket has room: about `limit`, more where a message would be cut.
+
+        Empty when there is nothing to say. NOTIFICATION, OPEN and KEEPALIVE go before UPDATE.
+        """
+        found = self._connections.get(connection)
+        if found is None:
+            return self._last_words.pop(connection, b"")
+        parts = [bytes(found.output)] if found.output else []
+        found.output.clear()
+        if found is self._session:
+            parts += self._pull_updates(limit)
+        if parts:
+            found.sent(now)
+        return b"".join(parts)
+
+    def next_timeout(self) -> float:
+        """The monotonic instant at which to call `handle_timeout`; infinity when nothing is due."""
+        deadlines = [connection.timers.next() for connection in self._connections.values()]
+        return min([self._dialer.timers.next(), *deadlines])
+
+    def events(self) -> list[Event]:
+        """What has happened since the last call."""
+        events, self._events = self._events, []
+        return events
+
+    # Getters
+
+    @property
+    def state(self) -> State:
+        """The state of the connection that has come furthest, or of the attempts to make one."""
+        states = [connection.state for connection in self._connections.values()]
+        return max([*states, self._dialer.state], key=_ORDER.__getitem__)
+
+    @property
+    def is_established(self) -> bool:
+        """A session is up."""
+        return self._session is not None
+
+    @property
+    def is_pending(self) -> bool:
+        """The peer of an established session has yet to be told something."""
+        if self._session is None:
+            return False
+        return bool(self._session.output) or any(rib.is_pending for rib in self._ribs.values())
+
+    @property
+    def session_connection(self) -> int | None:
+        """The number of the connection that is the established session."""
+        return next((n for n, connection in self._connections.items() if connection is self._session), None)
+
+    @property
+    def pending_changes(self) -> tuple[str, ...]:
+        """Names of parameters that wait for the session to end."""
+        return tuple(sorted(self.parameters.changed_fields(self._wanted)))
+
+    def status(self, now: float, wall_clock: WallClock, update_calculation_ms: float = 0.0) -> Status:
+        """A copy of all there is to know."""
+        connection = self._session or next(reversed(self._connections.values()), None)
+        negotiated = connection.negotiated if connection is not None else None
+        copies: list[HeldCopy] = [copy for rib in self._ribs.values() for copy in rib.routes()]
+        advertised, withdrawn = self._count_routes()
+        since = max(0.0, now - self._changed_at)
+        retry_at = self._dialer.timers.deadline(Timer.CONNECT_RETRY)
+        return Status(
+            state=self.state,
+            when=wall_clock(self._changed_at),
+            duration_s=int(since),
+            update_calculation_ms=update_calculation_ms,
+            advertised_routes=advertised,
+            withdrawn_routes=withdrawn,
+            current_routes=sum(len(rib) for rib in self._ribs.values()),
+            connection_attempts=self._attempts,
+            successful_connections=self._made,
+            established_sessions=self._established,
+            last_error=self._last_error,
+            hold_time=self.parameters.hold_time if negotiated is None else negotiated.hold_time,
+            local_asn=self.parameters.as_number,
+            remote_asn=0 if negotiated is None else negotiated.remote_as,
+            local_ip="" if connection is None else str(connection.local),
+            remote_ip="" if connection is None else str(connection.remote),
+            remote_router_id="" if negotiated is None else str(negotiated.remote_router_id),
+            families=tuple(family.label for family in self._ribs),
+            end_of_rib=tuple(family.label for family, rib in self._ribs.items() if rib.end_of_rib_sent),
+            pending_routes=self.is_pending,
+            held_back=self._find_held_back(),
+            pending_changes=self.pending_changes,
+            retry_in_s=None if retry_at is None else max(0.0, retry_at - now),
+            received_routes=self._received_routes,
+            read_adj_rib_out=lambda: [str(prefix) for prefix in held_prefixes(copies)],
+        )
+
+    # How things hang together
+
+    def _settle(self, now: float) -> None:
+        """Draw the consequences of what has just happened."""
+        for connection in list(self._connections.values()):
+            self._resolve_collision(connection, now)
+        for number, connection in list(self._connections.items()):
+            if connection.state is State.ESTABLISHED and self._session is None:
+                self._session_up(connection, now)
+            self._take_received(connection)
+            if connection.ending is not None:
+                self._connection_over(number, connection, connection.ending, now)
+        self._obey_dialer()
+        self._note_state(now)
+
+    def _open(
+        self, number: int, local: IPAddress, remote: IPAddress, now: float, *, is_outgoing: bool
+    ) -> None:
+        self._made += 1
+        self._connections[number] = Connection(
+            self.parameters,
+            self._router_id,
+            local,
+            remote,
+            now,
+            self._random,
+            is_outgoing=is_outgoing,
+            with_capabilities=self._with_capabilities,
+            is_restarting=self._established == 0,
+        )
+
+    def _resolve_collision(self, connection: Connection, now: float) -> None:
+        """Two connections that know each other's peer: one has to go (RFC 4271 §6.8)."""
+        if connection.state not in (State.OPEN_CONFIRM, State.ESTABLISHED):
+            return
+        for rival in self._connections.values():
+            if rival is connection or rival.ending is not None:
+                continue
+            if connection is self._session and _can_restart(connection):
+                continue  # the peer may have restarted unnoticed; its OPEN will tell
+            if rival is self._session and _can_restart(rival):
+                # a new connection of a peer that can restart means that it has (RFC 4724 §5)
+                rival.drop("Remote shutdown (the peer has restarted)", local=False)
+                continue
+            if connection.state is State.ESTABLISHED:
+                loser = rival
+            elif rival.state is State.OPEN_CONFIRM:
+                stays = connection.is_outgoing == self._opener_wins(connection.negotiated)
+                loser = rival if stays else connection
+            else:
+                continue
+            loser.end(_COLLISION, now, local=False)
+
+    def _opener_wins(self, negotiated: Negotiated | None) -> bool:
+        """Whether connections that we opened stay: ours is the higher identifier, or AS (RFC 6286 §2.3)."""
+        assert negotiated is not None
+        ours, theirs = int(self._router_id), int(negotiated.remote_router_id)
+        return (ours, negotiated.local_as) > (theirs, negotiated.remote_as)
+
+    def _session_up(self, connection: Connection, now: float) -> None:
+        negotiated = connection.negotiated
+        assert negotiated is not None
+        self._session = connection
+        self._established += 1
+        self._last_error = ""
+        self._received_routes = 0
+        self._counted = (0, 0)
+        self._held_back = {}
+        self._policy = ExportPolicy(self.parameters, negotiated, connection.local, self._router_id)
+        self._ribs = {
+            family: AdjRibOut(
+                self._table,
+                family,
+                self._policy,
+                negotiated.max_message_size,
+                marks_refresh=negotiated.enhanced_refresh,
+            )
+            for family in negotiated.families
+        }
+        self._dialer.handle(DialEvent.ESTABLISHED, now)
+        self._note_state(now)
+        self._events.append(
+            SessionUp(
+                peer=self.name,
+                local_ip=str(connection.local),
+                remote_ip=str(connection.remote),
+                remote_asn=negotiated.remote_as,
+                remote_router_id=str(negotiated.remote_router_id),
+                hold_time=negotiated.hold_time,
+                families=tuple(family.label for family in negotiated.families),
+            )
+        )
+
+    def _connection_over(self, number: int, connection: Connection, ending: Ending, now: float) -> None:
+        del self._connections[number]
+        if not ending.is_closed:
+            self._last_words[number] = bytes(connection.output)
+            self._actions.append(Disconnect(number))
+        was_session = connection is self._session
+        if was_session:
+            self._session_down(now)
+        elif any(not _is_silent(other) for other in self._connections.values()):
+            return  # the loser of a collision, or a stray; the other connection goes on
+        self._last_error = ending.reason
+        notification = ending.sent or ending.received
+        if ending.received is not None and _is_capability_refusal(ending.received):
+            self._with_capabilities = not self._with_capabilities
+        self._events.append(
+            SessionDown(
+                peer=self.name,
+                local=ending.local,
+                reason=ending.reason,
+                established=was_session,
+                code=None if notification is None else int(notification.code),
+                subcode=None if notification is None else int(notification.subcode),
+            )
+        )
+        if self.pending_changes and not self._connections:
+            self._take_wanted()
+        if self._stopped:
+            return
+        if ending.local:  # to take new parameters: at once, whatever failed before
+            self._dialer.handle(DialEvent.STOP, now)
+            self._dialer.handle(DialEvent.START, now)
+        else:
+            self._dialer.handle(DialEvent.LOST if notification is None else DialEvent.ERROR, now)
+
+    def _session_down(self, now: float) -> None:
+        self._counted = self._count_routes()
+        for rib in self._ribs.values():
+            rib.close()
+        self._ribs = {}
+        self._session = None
+        self._dialer.session_ended(now - self._changed_at)
+
+    def _attempt_failed(self, reason: str) -> None:
+        self._last_error = reason
+        self._events.append(SessionDown(peer=self.name, local=False, reason=reason, established=False))
+
+    def _obey_dialer(self) -> None:
+        should_connect, should_abandon = self._dialer.take_wishes()
+        if should_abandon and self._dialing is not None:
+            self._actions.append(Disconnect(self._dialing))
+            self._dialing = None
+        if should_connect:
+            self._last_connection += 1
+            self._dialing = self._last_connection
+            self._attempts += 1
+            self._counted = (0, 0)
+            self._actions.append(Connect(self._dialing))
+
+    def _note_state(self, now: float) -> None:
+        before, self._state = self._state, self.state
+        if before is not self._state:
+            self._changed_at = now
+            self._events.append(StateChanged(peer=self.name, before=before, after=self._state))
+
+    def _take_wanted(self) -> None:
+        """Take the parameters that a session was in the way of."""
+        self.parameters = self._wanted
+        self._with_capabilities = True
+        self._dialer.is_passive = self.parameters.passive
+
+    def _take_received(self, connection: Connection) -> None:
+        """Act on the messages of an established session: refresh, count, tell."""
+        for message in connection.received:
+            if isinstance(message, RouteRefreshMessage):
+                family = FAMILY_OF_CODES.get((message.afi, message.safi))
+                # a family that was not agreed on is ignored (RFC 2918 §4)
+                if family in self._ribs and message.subtype == 0:
+                    self._ribs[family].refresh()
+            else:
+                self._received_routes += len(message.all_announced)
+                if self._reports_routes:
+                    self._report_routes(message)
+        connection.received.clear()
+
+    def _report_routes(self, update: Update) -> None:
+        family = update.end_of_rib
+        if family is not None:
+            self._events.append(EndOfRibReceived(peer=self.name, family=family.label))
+            return
+        announced = update.all_announced
+        self._events.append(
+            RoutesReceived(
+                peer=self.name,
+                announced=announced,
+                withdrawn=update.all_withdrawn,
+                attributes=readable_attributes(update) if announced else None,
+            )
+        )
+
+    def _change_policy(self, connection: Connection) -> None:
+        assert connection.negotiated is not None
+        self._policy = ExportPolicy(self.parameters, connection.negotiated, connection.local, self._router_id)
+        for rib in self._ribs.values():
+            rib.change_policy(self._policy)
+
+    def _pull_updates(self, limit: int) -> list[bytes]:
+        """UPDATEs of all families; each gets its share, so that none waits for another's full table."""
+        messages: list[bytes] = []
+        pending = [(family, rib) for family, rib in self._ribs.items() if rib.is_pending]
+        for family, rib in pending:
+            was_sent = rib.end_of_rib_sent
+            messages += rib.pull(max(1, limit // len(pending)))
+            if rib.end_of_rib_sent and not was_sent:
+                self._events.append(EndOfRibSent(peer=self.name, family=family.label))
+        if pending and not any(rib.is_pending for _, rib in pending):
+            self._tell_held_back()
+        return messages
+
+    def _tell_held_back(self) -> None:
+        held_back = self._find_held_back()
+        for reason in sorted({*held_back, *self._held_back}):
+            count = held_back.get(reason, 0)
+            if count != self._held_back.get(reason, 0):
+                self._events.append(RoutesHeldBack(peer=self.name, reason=reason, count=count))
+        self._held_back = held_back
+
+    def _find_held_back(self) -> dict[str, int]:
+        """Routes that the peer ought to have and cannot be sent, by reason."""
+        found: dict[str, int] = {}
+        if self._session is None or self._policy is None:
+            return found
+        for family in offered_families(self.parameters, FAMILY_OF_VERSION[self._session.local.version]):
+            rib = self._ribs.get(family)
+            counts = self._not_negotiated(family, self._policy) if rib is None else rib.held_back()
+            for reason, count in counts.items():
+                if count:
+                    found[reason] = found.get(reason, 0) + count
+        return found
+
+    def _not_negotiated(self, family: Family, policy: ExportPolicy) -> dict[str, int]:
+        blocks = self._table.blocks(family)
+        return {NOT_NEGOTIATED: sum(sum(count_passing(block, policy).values()) for block in blocks)}
+
+    def _count_routes(self) -> tuple[int, int]:
+        """Routes announced and withdrawn in UPDATEs of this session; of the last one when there is none."""
+        if self._session is None:
+            return self._counted
+        ribs = self._ribs.values()
+        return sum(rib.advertised for rib in ribs), sum(rib.withdrawn for rib in ribs)
+
+
+def _can_restart(connection: Connection) -> bool:
+    """Graceful restart was agreed on."""
+    return connection.negotiated is not None and connection.negotiated.graceful_restart
+
+
+def _is_silent(connection: Connection) -> bool:
+    """The peer opened it and has said nothing on it yet; it may never."""
+    return not connection.is_outgoing and connection.state is State.OPEN_SENT
+
+
+def _is_capability_refusal(notification: Notification) -> bool:
+    """The peer knows no optional parameters: try without (RFC 5492 §3)."""
+    return (notification.code, notification.subcode) == (
+        ErrorCode.OPEN_MESSAGE,
+        OpenError.UNSUPPORTED_OPTIONAL_PARAMETER,
+    )

@@ -1,0 +1,74 @@
+"""rhi: route health injection for Python.
+
+A BGP speaker that originates the /32 and /128 routes of healthy services, and withdraws them the moment they
+are not. `Pool` and `Session` run in a thread of their own; `rhi.aio` has the same for programs with an event
+loop.
+"""
+
+from rhi import aio
+from rhi.errors import (
+    EmptyTableError,
+    InvalidValueError,
+    ListenError,
+    NotificationError,
+    RhiError,
+    SocketOptionError,
+)
+from rhi.model.attributes import Origin, PathAttributes, Route
+from rhi.model.communities import Community, ExtendedCommunity, LargeCommunity
+from rhi.model.events import (
+    EndOfRibReceived,
+    EndOfRibSent,
+    Event,
+    PeerAdded,
+    PeerRemoved,
+    RoutesHeldBack,
+    RoutesReceived,
+    SessionDown,
+    SessionUp,
+    StateChanged,
+)
+from rhi.model.observer import Observer
+from rhi.model.parameters import Parameters, Role
+from rhi.model.prefix import Family, Prefix
+from rhi.model.status import Flushed, State, Status
+from rhi.threaded import Pool, Session
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Community",
+    "EmptyTableError",
+    "EndOfRibReceived",
+    "EndOfRibSent",
+    "Event",
+    "ExtendedCommunity",
+    "Family",
+    "Flushed",
+    "InvalidValueError",
+    "LargeCommunity",
+    "ListenError",
+    "NotificationError",
+    "Observer",
+    "Origin",
+    "Parameters",
+    "PathAttributes",
+    "PeerAdded",
+    "PeerRemoved",
+    "Pool",
+    "Prefix",
+    "RhiError",
+    "Role",
+    "Route",
+    "RoutesHeldBack",
+    "RoutesReceived",
+    "Session",
+    "SessionDown",
+    "SessionUp",
+    "SocketOptionError",
+    "State",
+    "StateChanged",
+    "Status",
+    "__version__",
+    "aio",
+]

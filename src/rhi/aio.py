@@ -1,0 +1,210 @@
+"""`Pool` and `Session` for programs with an asyncio event loop of their own.
+
+All methods but `flush` and `close` return at once, and all are to be called from the loop's thread. The
+sessions share the loop with the program: what blocks the loop delays keepalives. Use `rhi.Pool` where that
+cannot be ruled out.
+"""
+
+import asyncio
+import logging
+from ipaddress import IPv4Address
+from types import TracebackType
+from typing import Self
+
+from rhi.model.attributes import PathAttributes
+from rhi.model.events import Event
+from rhi.model.observer import Observer
+from rhi.model.parameters import Parameters
+from rhi.model.prefix import IPAddress, Prefix
+from rhi.model.status import Flushed, Status
+from rhi.net.endpoint import ListenAddress
+from rhi.net.facade import (
+    Listen,
+    PoolMethods,
+    PoolSettings,
+    Routes,
+    SessionMethods,
+    check_message,
+    check_timeout,
+    tell,
+)
+from rhi.net.pool import DynamicPeers, ParsedPeers, PeerMap, PoolDriver
+
+__all__ = ["Pool", "Session"]
+
+log = logging.getLogger("rhi")
+
+
+class Pool(PoolMethods):
+    """Sessions with any number of peers, which are all told the same routes, each through its own filter.
+
+    Sessions begin with the constructor; `close` or the end of `async with` ends them.
+    """
+
+    def __init__(
+        self,
+        router_id: IPv4Address | str,
+        peers: PeerMap | None = None,
+        routes: Routes = (),
+        observer: Observer | None = None,
+        *,
+        listen: Listen = (),
+        dynamic_peers: DynamicPeers | None = None,
+        reports_routes: bool = False,
+        complete_within: float | None = None,
+    ) -> None:
+        """Start sessions in the running event loop.
+
+        Args:
+            router_id: our BGP identifier.
+            peers: parameters by peer address.
+            routes: what to announce; see `replace`.
+            observer: told of what happens, by calls from the loop.
+            listen: where to accept connections of peers, such as `127.0.0.1:1790`.
+            dynamic_peers: parameters, by prefix, of peers that connect to us from inside it without being
+                named; each has a session of its own while it is connected, at most 1,000 at once.
+            reports_routes: make `RoutesReceived` events of what peers announce.
+            complete_within: hold End-of-RIB back until `mark_complete`, at most so many seconds from now; a
+                peer that has kept our routes over a restart keeps them until then (RFC 4724 §4.1).
+
+        Raises:
+            InvalidValueError: an argument is wrong.
+            ListenError: an address to listen on cannot be had.
+            SocketOptionError: a peer that may connect has a password, and the kernel has no TCP MD5.
+        """
+        settings = PoolSettings.check(
+            router_id, peers, routes, observer, listen, dynamic_peers, reports_routes, complete_within
+        )
+        self._observer = observer
+        self._loop = asyncio.get_running_loop()
+        self._driver = PoolDriver(
+            settings.router_id,
+            self._deliver,
+            dynamic_peers=settings.dynamic_peers,
+            reports_routes=reports_routes,
+        )
+        self._closed = False
+        settings.begin(self._driver)
+
+    async def flush(self, timeout: float | None = 5.0) -> Flushed:
+        """Wait until every established peer's TCP has acknowledged all routes wanted now.
+
+        Returns after `timeout` seconds at the latest (None: no limit); the answer tells who is behind.
+
+        Raises:
+            InvalidValueError: the timeout is no number.
+        """
+        check_timeout(timeout)
+        return Flushed() if self._closed else await self._driver.flush(timeout)
+
+    def status(self) -> dict[str, Status]:
+        """A copy of each session's state, by the name of its peer."""
+        return self._driver.status()
+
+    @property
+    def listen_addresses(self) -> list[ListenAddress]:
+        """Where connections are accepted, with the ports that were asked for as 0."""
+        return self._driver.listen_addresses
+
+    async def close(self, message: str = "", keep_routes: bool = False) -> None:
+        """End all sessions with Cease/Administrative Shutdown; harmless when done already.
+
+        Args:
+            message: for the peers' operators (RFC 9003), at most 128 bytes of UTF-8; what is longer is cut.
+            keep_routes: leave the routes with peers that have agreed on graceful restart, for a new start
+                within its time: such sessions end without a NOTIFICATION (RFC 4724 §4.2). Otherwise routes
+                leave at once, by a Hard Reset where that takes one (RFC 8538 §4).
+
+        Raises:
+            InvalidValueError: the message is no text; nothing is closed then.
+        """
+        check_message(message)
+        if not self._closed:
+            self._closed = True
+            self._driver.stop(message, keep_routes=keep_routes)
+        await self._driver.wait_closed()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def _announce(self, prefix: Prefix, attributes: PathAttributes) -> None:
+        if not self._closed:
+            self._driver.announce(prefix, attributes)
+
+    def _withdraw(self, prefix: Prefix) -> None:
+        if not self._closed:
+            self._driver.withdraw(prefix)
+
+    def _replace(self, routes: dict[Prefix, PathAttributes]) -> None:
+        if not self._closed:
+            self._driver.replace(routes)
+
+    def _configure(self, peers: ParsedPeers, allow_reset: bool) -> None:
+        if not self._closed:
+            self._driver.configure(peers, allow_reset=allow_reset)
+
+    def _mark_complete(self) -> None:
+        self._driver.mark_complete()
+
+    def _deliver(self, event: Event, parameters: Parameters | None) -> None:
+        if self._observer is not None:
+            self._loop.call_soon(self._tell, self._observer, event, parameters)
+
+    def _tell(self, observer: Observer, event: Event, parameters: Parameters | None) -> None:
+        try:
+            tell(observer, event, parameters)
+        except Exception:
+            log.exception("observer failed on %s", event)
+
+
+class Session(SessionMethods[Pool]):
+    """A session with one peer."""
+
+    def __init__(
+        self,
+        router_id: IPv4Address | str,
+        peer: str | IPAddress,
+        parameters: Parameters,
+        routes: Routes = (),
+        observer: Observer | None = None,
+        *,
+        listen: Listen = (),
+        reports_routes: bool = False,
+        complete_within: float | None = None,
+    ) -> None:
+        """Start the session in the running event loop; arguments and errors are those of `Pool`."""
+        pool = Pool(
+            router_id,
+            {str(peer): parameters},
+            routes,
+            observer,
+            listen=listen,
+            reports_routes=reports_routes,
+            complete_within=complete_within,
+        )
+        super().__init__(peer, pool)
+
+    async def flush(self, timeout: float | None = 5.0) -> Flushed:
+        """See `Pool.flush`."""
+        return await self._pool.flush(timeout)
+
+    def status(self) -> Status:
+        """A copy of the session's state."""
+        return self._pool.status()[self._peer]
+
+    async def close(self, message: str = "", keep_routes: bool = False) -> None:
+        """See `Pool.close`."""
+        await self._pool.close(message, keep_routes)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

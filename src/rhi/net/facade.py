@@ -1,0 +1,224 @@
+"""What `rhi.aio` and `rhi.threaded` have in common: checked arguments, the methods that change something, and
+events made into observers' calls."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Generic, TypeVar
+
+from rhi.errors import EmptyTableError, InvalidValueError
+from rhi.model.attributes import NO_ATTRIBUTES, PathAttributes, Route, RouteLike, route_map
+from rhi.model.events import Event, PeerAdded, SessionDown
+from rhi.model.observer import Observer
+from rhi.model.parameters import Parameters, to_router_id, to_seconds
+from rhi.model.prefix import IPAddress, Prefix, PrefixLike, to_prefix
+from rhi.model.wording import listed, shown
+from rhi.net.endpoint import ListenAddress
+from rhi.net.pool import (
+    DynamicPeers,
+    ParsedDynamicPeers,
+    ParsedPeers,
+    PeerMap,
+    PoolDriver,
+    parse_dynamic_peers,
+    parse_peers,
+)
+
+Routes = Iterable[RouteLike] | Mapping[PrefixLike, PathAttributes]
+Listen = Iterable[ListenAddress | str | tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """A pool's arguments, checked."""
+
+    router_id: IPv4Address
+    peers: ParsedPeers
+    routes: dict[Prefix, PathAttributes]
+    listen: list[ListenAddress]
+    dynamic_peers: ParsedDynamicPeers
+    reports_routes: bool
+    complete_within: float | None
+
+    @classmethod
+    def check(
+        cls,
+        router_id: IPv4Address | str,
+        peers: PeerMap | None,
+        routes: Routes,
+        observer: Observer | None,
+        listen: Listen,
+        dynamic_peers: DynamicPeers | None,
+        reports_routes: bool,
+        complete_within: float | None,
+    ) -> "PoolSettings":
+        """Raises InvalidValueError when an argument is wrong."""
+        if observer is not None and not isinstance(observer, Observer):
+            raise InvalidValueError(
+                f"observer {shown(observer)}: must be an instance of a class from Observer"
+            )
+        return cls(
+            to_router_id(router_id),
+            parse_peers(peers or {}),
+            route_map(routes),
+            [ListenAddress.parse(address) for address in listed(listen, "listen")],
+            parse_dynamic_peers(dynamic_peers or {}),
+            reports_routes,
+            None if complete_within is None else to_seconds(complete_within, "complete_within"),
+        )
+
+    def begin(self, driver: PoolDriver) -> None:
+        """Have a fresh driver do all this; raises ListenError or SocketOptionError when it cannot listen."""
+        try:
+            if self.complete_within is not None:
+                driver.defer_end_of_rib(self.complete_within)
+            driver.listen(self.listen, self.peers)
+            driver.replace(self.routes)
+            driver.configure(self.peers)
+        except BaseException:
+            driver.stop()
+            raise
+
+
+class PoolMethods(ABC):
+    """The methods of a pool that change something; each returns at once."""
+
+    def announce(self, route: RouteLike, attributes: PathAttributes | None = None) -> None:
+        """Announce one route, or give it other attributes; an address is a host route.
+
+        Raises:
+            InvalidValueError: the route or `attributes` is wrong, or a `Route`, which has its own, came with
+                others.
+        """
+        if attributes is not None and isinstance(route, Route):
+            raise InvalidValueError(
+                f"route {route.prefix}: is a Route with attributes of its own; give others with its prefix"
+            )
+        found = Route.of(route, _to_attributes(attributes))
+        self._announce(found.prefix, found.attributes)
+
+    def withdraw(self, route: PrefixLike) -> None:
+        """Withdraw one route; nothing happens when it is not announced.
+
+        Raises:
+            InvalidValueError: the route is wrong.
+        """
+        self._withdraw(to_prefix(route))
+
+    def replace(
+        self, routes: Routes, attributes: PathAttributes | None = None, *, allow_empty: bool = False
+    ) -> None:
+        """Announce exactly these routes; only the difference is sent.
+
+        Args:
+            routes: routes, or a mapping from route to attributes.
+            attributes: of all that have none of their own.
+            allow_empty: an empty set is meant.
+
+        Raises:
+            EmptyTableError: there are no routes, and `allow_empty` is not set.
+            InvalidValueError: a route or `attributes` is wrong; nothing is changed then.
+        """
+        found = route_map(routes, _to_attributes(attributes))
+        if not found and not allow_empty:
+            raise EmptyTableError("replace: no routes given; pass allow_empty=True to withdraw everything")
+        self._replace(found)
+
+    def configure(self, peers: PeerMap, *, allow_reset: bool = False) -> None:
+        """Have exactly these peers: new ones are added, known ones changed in place, others removed.
+
+        Parameters that need a new session wait until the session ends, and are listed in its status, unless
+        `allow_reset` ends it now.
+
+        Raises:
+            InvalidValueError: an address is wrong or named twice; nothing is changed then.
+        """
+        self._configure(parse_peers(peers), allow_reset)
+
+    def mark_complete(self) -> None:
+        """All that is to be announced has been: peers are told End-of-RIB, per family, behind the last route.
+
+        Only with `complete_within`, and only once: a peer that has kept our routes over a restart drops those
+        that it has not been told again by then (RFC 4724 §4.2).
+        """
+        self._mark_complete()
+
+    @abstractmethod
+    def _announce(self, prefix: Prefix, attributes: PathAttributes) -> None: ...
+
+    @abstractmethod
+    def _withdraw(self, prefix: Prefix) -> None: ...
+
+    @abstractmethod
+    def _replace(self, routes: dict[Prefix, PathAttributes]) -> None: ...
+
+    @abstractmethod
+    def _configure(self, peers: ParsedPeers, allow_reset: bool) -> None: ...
+
+    @abstractmethod
+    def _mark_complete(self) -> None: ...
+
+
+P = TypeVar("P", bound=PoolMethods)
+
+
+class SessionMethods(Generic[P]):
+    """The same for a session, which is a pool with one peer."""
+
+    def __init__(self, peer: str | IPAddress, pool: P) -> None:
+        self._peer = str(peer)
+        self._pool = pool
+
+    def announce(self, route: RouteLike, attributes: PathAttributes | None = None) -> None:
+        """See `Pool.announce`."""
+        self._pool.announce(route, attributes)
+
+    def withdraw(self, route: PrefixLike) -> None:
+        """See `Pool.withdraw`."""
+        self._pool.withdraw(route)
+
+    def replace(
+        self, routes: Routes, attributes: PathAttributes | None = None, *, allow_empty: bool = False
+    ) -> None:
+        """See `Pool.replace`."""
+        self._pool.replace(routes, attributes, allow_empty=allow_empty)
+
+    def configure(self, parameters: Parameters, *, allow_reset: bool = False) -> None:
+        """Change parameters; see `Pool.configure`."""
+        self._pool.configure({self._peer: parameters}, allow_reset=allow_reset)
+
+    def mark_complete(self) -> None:
+        """See `Pool.mark_complete`."""
+        self._pool.mark_complete()
+
+
+def check_timeout(timeout: float | None) -> None:
+    """Raises InvalidValueError unless `timeout` is None or a number of seconds."""
+    is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if timeout is not None and (not is_number or (isinstance(timeout, float) and math.isnan(timeout))):
+        raise InvalidValueError(f"timeout {shown(timeout)}: must be a number of seconds, or None")
+
+
+def check_message(message: str) -> None:
+    """Raises InvalidValueError unless `message` is text."""
+    if not isinstance(message, str):
+        raise InvalidValueError(f"message {shown(message)}: must be text")
+
+
+def tell(observer: Observer, event: Event, parameters: Parameters | None) -> None:
+    """Call `observer` for one event; `parameters` are there for PeerAdded and PeerRemoved."""
+    if parameters is not None:
+        observer.on_peer(event.peer, parameters, isinstance(event, PeerAdded))
+    if isinstance(event, SessionDown):
+        observer.on_session(event.peer, event.local, event.reason)
+    observer.on_event(event)
+
+
+def _to_attributes(value: PathAttributes | None) -> PathAttributes:
+    if value is None:
+        return NO_ATTRIBUTES
+    if not isinstance(value, PathAttributes):
+        raise InvalidValueError(f"attributes {shown(value)}: must be PathAttributes")
+    return value

@@ -1,0 +1,157 @@
+"""Listening sockets: accepts connections, and closes those of strangers without a word."""
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from rhi.errors import ListenError, SocketOptionError
+from rhi.model.prefix import IPNetwork
+from rhi.net.endpoint import ListenAddress, PeerAddress, os_error_text
+from rhi.net.session import PeerSession
+from rhi.net.sockopt import send_max_ttl, set_md5_key
+
+log = logging.getLogger("rhi")
+
+BACKLOG: Final = 128
+# Connections accepted before other work of the event loop gets its turn.
+ACCEPTS_PER_TURN: Final = 16
+# How long to leave the backlog alone when accepting fails, as when file descriptors have run out.
+ACCEPT_PAUSE: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """What the kernel sees to before a connection is accepted.
+
+    Attributes:
+        keys: TCP MD5 keys by where connections come from (RFC 2385).
+        max_ttl: answer with TTL 255, for peers with TTL security (RFC 5082).
+    """
+
+    keys: Mapping[IPNetwork, bytes] = field(default_factory=dict, repr=False)
+    max_ttl: bool = False
+
+
+class Listener:
+    """One listening socket.
+
+    Attributes:
+        address: where it listens, with the port it got when it asked for any.
+    """
+
+    def __init__(
+        self,
+        address: ListenAddress,
+        security: Security,
+        find: Callable[[PeerAddress, int], PeerSession | None],
+    ) -> None:
+        """`find` returns the session that a connection from an address and port belongs to.
+
+        Raises:
+            ListenError: the address is in use, not ours, or the port is not permitted.
+            SocketOptionError: the kernel has no TCP MD5.
+        """
+        self._find = find
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._keys: dict[IPNetwork, bytes] = {}
+        self._socket = _bind(address)
+        try:
+            # before the first connection can come in
+            self.secure(security)
+            self._socket.listen(BACKLOG)
+        except OSError as error:
+            self._socket.close()
+            raise _listen_error(address, error) from None
+        self.address = replace(address, port=self._socket.getsockname()[1])
+        self._loop.add_reader(self._socket, self._accept)
+
+    def secure(self, security: Security) -> None:
+        """Have the kernel see to `security` for connections from now on; those that exist go on as they are.
+
+        Raises:
+            SocketOptionError: the kernel has no TCP MD5.
+        """
+        version = 4 if self._socket.family == socket.AF_INET else 6
+        wanted = {peers: key for peers, key in security.keys.items() if peers.version == version}
+        for peers in self._keys.keys() - wanted.keys():
+            set_md5_key(self._socket, peers, b"")
+            del self._keys[peers]
+        for peers, key in wanted.items():
+            if self._keys.get(peers) != key:
+                set_md5_key(self._socket, peers, key)
+                self._keys[peers] = key
+        if security.max_ttl:
+            send_max_ttl(self._socket)
+
+    def close(self) -> None:
+        """Accept no more."""
+        self._loop.remove_reader(self._socket)
+        self._socket.close()
+
+    def _accept(self) -> None:
+        for _ in range(ACCEPTS_PER_TURN):
+            try:
+                sock, name = self._socket.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                log.warning(
+                    "listen %s: %s; pausing for %s s", self.address, os_error_text(error), ACCEPT_PAUSE
+                )
+                self._loop.remove_reader(self._socket)
+                self._loop.call_later(ACCEPT_PAUSE, self._resume)
+                return
+            self._take(sock, PeerAddress.of_socket(name), name[1])
+
+    def _resume(self) -> None:
+        if self._socket.fileno() >= 0:
+            self._loop.add_reader(self._socket, self._accept)
+
+    def _take(self, sock: socket.socket, remote: PeerAddress, port: int) -> None:
+        sock.setblocking(False)
+        local = PeerAddress.of_socket(sock.getsockname())
+        session = self._find(remote, port)
+        connection = None if session is None else session.accept(sock, local)
+        if session is None or connection is None:
+            sock.close()
+            return
+
+        async def adopt() -> None:
+            try:
+                await self._loop.connect_accepted_socket(lambda: connection, sock=sock)
+            except OSError as error:
+                sock.close()
+                session.connection_lost(connection, os_error_text(error))
+
+        task = self._loop.create_task(adopt())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _bind(address: ListenAddress) -> socket.socket:
+    try:
+        sock = socket.socket(address.socket_family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise _listen_error(address, error) from None
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if address.socket_family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(address.to_socket())
+        sock.setblocking(False)
+    except OSError as error:
+        sock.close()
+        raise _listen_error(address, error) from None
+    return sock
+
+
+def _listen_error(address: ListenAddress, error: OSError) -> OSError:
+    if isinstance(error, SocketOptionError):
+        return error
+    hint = "; ports below 1024 need root or CAP_NET_BIND_SERVICE" if error.errno == errno.EACCES else ""
+    return ListenError(error.errno, f"cannot listen on {address}: {os_error_text(error)}{hint}")

@@ -1,0 +1,329 @@
+"""Peers, their route table and listeners, in one event loop. `rhi.aio` and `rhi.threaded` are built on it."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from ipaddress import IPv4Address, ip_network
+from typing import Any, Final
+
+from rhi.core.peer import Peer
+from rhi.core.route_table import RouteTable
+from rhi.errors import InvalidValueError
+from rhi.model.attributes import PathAttributes
+from rhi.model.events import Event, PeerAdded, PeerRemoved, SessionDown
+from rhi.model.parameters import Parameters
+from rhi.model.prefix import IPAddress, IPNetwork, Prefix, to_network
+from rhi.model.status import Flushed, Status
+from rhi.model.wording import shown
+from rhi.net.connection import CLOSE_TIME
+from rhi.net.endpoint import ListenAddress, PeerAddress
+from rhi.net.listener import Listener, Security
+from rhi.net.session import PeerSession
+from rhi.wire.iana import CeaseError
+
+log = logging.getLogger("rhi")
+
+RECEIVE_BUFFER_BYTES: Final = 64 * 1024
+# `flush` looks this soon again at first, and at most this seldom.
+FLUSH_INTERVAL: Final = (0.0005, 0.01)
+
+# Dynamic peers that may be connected at once.
+MAX_DYNAMIC_PEERS: Final = 1000
+
+PeerMap = Mapping[str, Parameters] | Mapping[IPAddress, Parameters]
+ParsedPeers = dict[PeerAddress, tuple[str, Parameters]]
+DynamicPeers = Mapping[str, Parameters] | Mapping[IPNetwork, Parameters]
+ParsedDynamicPeers = list[tuple[IPNetwork, Parameters]]
+
+
+def parse_peers(peers: PeerMap) -> ParsedPeers:
+    """Peers by address, with the name their user gave them.
+
+    Raises:
+        InvalidValueError: a name is not an address, or two stand for the same one.
+    """
+    found: ParsedPeers = {}
+    for name, parameters in _items(peers, "peers"):
+        address = PeerAddress.parse(name)
+        if not isinstance(parameters, Parameters):
+            raise _not_parameters(f"peer {name}", parameters)
+        if address in found:
+            raise InvalidValueError(f"peer {name}: is the same as {found[address][0]}; name each peer once")
+        source = parameters.source_ip
+        if source is not None and source.version != address.address.version:
+            raise InvalidValueError(f"peer {name}: source_ip {source} is of the other address family")
+        found[address] = (str(name), parameters)
+    return found
+
+
+def parse_dynamic_peers(peers: DynamicPeers) -> ParsedDynamicPeers:
+    """Parameters of peers that may connect from anywhere inside a prefix, longest prefix first.
+
+    Raises:
+        InvalidValueError: not a prefix.
+    """
+    found = []
+    for prefix, parameters in _items(peers, "dynamic peers"):
+        if not isinstance(parameters, Parameters):
+            raise _not_parameters(f"dynamic peers {prefix}", parameters)
+        found.append((to_network(prefix, "dynamic peers"), replace(parameters, passive=True)))
+    return sorted(found, key=lambda item: item[0].prefixlen, reverse=True)
+
+
+def _not_parameters(what: str, value: object) -> InvalidValueError:
+    # the value itself may hold a password
+    kind = type(value).__name__
+    hint = "; rhi.Parameters.from_json makes them from a JSON object" if isinstance(value, Mapping) else ""
+    return InvalidValueError(f"{what}: must have rhi.Parameters, not {kind}{hint}")
+
+
+def _items(peers: PeerMap | DynamicPeers, what: str) -> Iterable[tuple[Any, Parameters]]:
+    if not isinstance(peers, Mapping):
+        raise InvalidValueError(f"{what} {shown(peers)}: must be a mapping from addresses to rhi.Parameters")
+    return peers.items()
+
+
+class PoolDriver:
+    """All methods are to be called in the event loop it was made in, and return at once."""
+
+    def __init__(
+        self,
+        router_id: IPv4Address,
+        deliver: Callable[[Event, Parameters | None], None],
+        *,
+        dynamic_peers: ParsedDynamicPeers,
+        reports_routes: bool,
+    ) -> None:
+        """`deliver` gets each event; for PeerAdded and PeerRemoved with the peer's parameters."""
+        self._router_id = router_id
+        self._deliver = deliver
+        self._dynamic_peers = dynamic_peers
+        self._reports_routes = reports_routes
+        self._table = RouteTable()
+        self._loop = asyncio.get_running_loop()
+        self._sessions: dict[PeerAddress, PeerSession] = {}
+        self._dynamic: dict[str, PeerSession] = {}
+        self._leaving: set[PeerSession] = set()
+        self._listeners: list[Listener] = []
+        self._is_stopped = False
+        self._is_waking = False
+        self._completion: asyncio.TimerHandle | None = None
+        self._buffer = bytearray(RECEIVE_BUFFER_BYTES)
+        self._random = random.Random()
+
+    def listen(self, addresses: Iterable[ListenAddress], peers: ParsedPeers) -> None:
+        """Accept connections there; `peers` are those that `configure` will have.
+
+        Raises:
+            ListenError: one of the sockets cannot be had; then none is kept.
+            SocketOptionError: a peer has a password, and the kernel has no TCP MD5.
+        """
+        security = self._security(peers)
+        opened: list[Listener] = []
+        try:
+            for address in addresses:
+                opened.append(Listener(address, security, self._find))
+        except OSError:
+            for listener in opened:
+                listener.close()
+            raise
+        self._listeners += opened
+
+    @property
+    def listen_addresses(self) -> list[ListenAddress]:
+        """Where connections are accepted."""
+        return [listener.address for listener in self._listeners]
+
+    def configure(self, peers: ParsedPeers, *, allow_reset: bool = False) -> None:
+        """Have exactly these peers: add, change in place, remove. Nothing happens after `stop`.
+
+        Raises:
+            SocketOptionError: a peer has a password, and the kernel has no TCP MD5; nothing is changed then.
+        """
+        if self._is_stopped:
+            return
+        security = self._security(peers)
+        for listener in self._listeners:
+            listener.secure(security)
+        for address in [address for address in self._sessions if address not in peers]:
+            self._remove(address)
+        for address, (name, parameters) in peers.items():
+            session = self._sessions.get(address)
+            if session is None:
+                self._add(address, name, parameters)
+            else:
+                session.configure(name, parameters, allow_reset=allow_reset)
+
+    def announce(self, prefix: Prefix, attributes: PathAttributes) -> None:
+        """Want a route."""
+        if self._table.announce(prefix, attributes):
+            self._wake()
+
+    def withdraw(self, prefix: Prefix) -> None:
+        """Want a route no longer."""
+        if self._table.withdraw(prefix):
+            self._wake()
+
+    def replace(self, routes: Mapping[Prefix, PathAttributes]) -> None:
+        """Want exactly these routes."""
+        if self._table.replace(routes):
+            self._wake()
+
+    def replace_in_steps(self, routes: Mapping[Prefix, PathAttributes], step: int) -> Iterator[None]:
+        """`replace`, coming back after each `step` routes; nothing else may change the routes in between."""
+        for changed in self._table.replace_in_steps(routes, step):
+            if changed:
+                self._wake()
+            yield
+        self._wake()  # for End-of-RIB, which has waited
+
+    async def flush(self, timeout: float | None) -> Flushed:
+        """Wait until every established peer's TCP has acknowledged what is wanted now."""
+        version = self._table.version
+        deadline = None if timeout is None else self._loop.time() + timeout
+        interval, longest = FLUSH_INTERVAL
+        while behind := self._behind(version):
+            if deadline is not None and self._loop.time() >= deadline:
+                break
+            await asyncio.sleep(interval)
+            interval = min(longest, interval * 2)
+        return Flushed(behind=behind)
+
+    def status(self) -> dict[str, Status]:
+        """Status by the names of the peers."""
+        return {session.name: session.status() for session in self._all_sessions()}
+
+    def defer_end_of_rib(self, seconds: float) -> None:
+        """Tell no peer End-of-RIB before `mark_complete`, or until so many seconds are over."""
+        self._table.is_complete = False
+        self._completion = self._loop.call_later(seconds, self.mark_complete)
+
+    def mark_complete(self) -> None:
+        """All that is to be announced is known: peers may be told End-of-RIB."""
+        if self._completion is not None:
+            self._completion.cancel()
+            self._completion = None
+            self._table.is_complete = True
+            self._wake()
+
+    def stop(self, message: str = "", *, keep_routes: bool = False) -> None:
+        """End all sessions, accept no more; status can still be read. See `Peer.stop`."""
+        self._is_stopped = True
+        if self._completion is not None:
+            self._completion.cancel()
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+        for session in self._all_sessions():
+            session.stop(CeaseError.ADMINISTRATIVE_SHUTDOWN, message, keep_routes=keep_routes)
+
+    async def wait_closed(self) -> None:
+        """After `stop`: until all sockets are closed, or a little longer than they may take."""
+        deadline = self._loop.time() + 2 * CLOSE_TIME
+        try:
+            while self._open_sessions() and self._loop.time() < deadline:
+                await asyncio.sleep(FLUSH_INTERVAL[0])
+        finally:
+            for session in self._open_sessions():
+                session.abort()
+        # what has been made in this turn is taken over by the loop in the next
+        await asyncio.sleep(0)
+
+    def _behind(self, version: int) -> dict[str, str]:
+        lags = {session.name: session.lag(version) for session in self._all_sessions()}
+        return {name: lag for name, lag in lags.items() if lag is not None}
+
+    def _all_sessions(self) -> list[PeerSession]:
+        return [*self._sessions.values(), *self._dynamic.values()]
+
+    def _open_sessions(self) -> list[PeerSession]:
+        return [session for session in (*self._all_sessions(), *self._leaving) if session.is_open]
+
+    def _wake(self) -> None:
+        # once for all changes of one turn of the loop: a change must not cost more the more peers there are
+        if not self._is_waking:
+            self._is_waking = True
+            self._loop.call_soon(self._wake_sessions)
+
+    def _wake_sessions(self) -> None:
+        self._is_waking = False
+        for session in self._all_sessions():
+            if session.peer.is_established:
+                session.wake()
+
+    def _add(self, address: PeerAddress, name: str, parameters: Parameters) -> None:
+        self._sessions[address] = session = self._make(address, name, parameters, self._deliver_all)
+        session.start()
+
+    def _make(
+        self, address: PeerAddress, name: str, parameters: Parameters, deliver: Callable[[list[Event]], None]
+    ) -> PeerSession:
+        peer = Peer(
+            name,
+            self._router_id,
+            parameters,
+            self._table,
+            now=self._loop.time(),
+            random=self._random.random,
+            reports_routes=self._reports_routes,
+        )
+        self._deliver(PeerAdded(peer=name), parameters)
+        return PeerSession(address, peer, self._table, self._buffer, deliver)
+
+    def _remove(self, address: PeerAddress) -> None:
+        self._retire(self._sessions.pop(address))
+
+    def _retire(self, session: PeerSession) -> None:
+        session.stop(CeaseError.PEER_DE_CONFIGURED)
+        self._leaving = {other for other in self._leaving if other.is_open} | {session}
+        self._deliver(PeerRemoved(peer=session.name), session.peer.parameters)
+
+    def _find(self, address: PeerAddress, port: int) -> PeerSession | None:
+        """The session for a connection that has come in: a configured peer's, or a new dynamic one's."""
+        session = self._sessions.get(address)
+        if session is not None or len(self._dynamic) >= MAX_DYNAMIC_PEERS:
+            return session
+        for network, parameters in self._dynamic_peers:
+            if address.address in network:
+                return self._add_dynamic(address, port, parameters)
+        return None
+
+    def _add_dynamic(self, address: PeerAddress, port: int, parameters: Parameters) -> PeerSession:
+        """A session that lives as long as its connection; several from one address are told apart by port."""
+        name = str(address) if str(address) not in self._dynamic else f"{address} port {port}"
+
+        def deliver(events: list[Event]) -> None:
+            self._deliver_all(events)
+            if any(isinstance(event, SessionDown) for event in events):
+                self._loop.call_soon(self._remove_dynamic, name)
+
+        self._dynamic[name] = session = self._make(address, name, parameters, deliver)
+        session.start()
+        # also if the connection is not accepted, of which no event tells
+        self._loop.call_soon(self._drop_unused_dynamic, name)
+        return session
+
+    def _drop_unused_dynamic(self, name: str) -> None:
+        session = self._dynamic.get(name)
+        if session is not None and not session.is_open:
+            self._remove_dynamic(name)
+
+    def _remove_dynamic(self, name: str) -> None:
+        session = self._dynamic.pop(name, None)
+        if session is not None:
+            self._retire(session)
+
+    def _security(self, peers: ParsedPeers) -> Security:
+        """What listeners ask for. A changed password counts at once: it is for the next connection."""
+        named = [(ip_network(address.address), parameters) for address, (_, parameters) in peers.items()]
+        wanted = [*self._dynamic_peers, *named]
+        return Security(
+            keys={network: each.password for network, each in wanted if each.password is not None},
+            max_ttl=any(each.ttl_security for _, each in wanted),
+        )
+
+    def _deliver_all(self, events: list[Event]) -> None:
+        for event in events:
+            self._deliver(event, None)

@@ -1,0 +1,304 @@
+"""Drives one `core.Peer`: dials, moves bytes, arms one timer, hands on events.
+
+Whatever happens ends in `_drive`, which does what the peer asks until it asks nothing more. Bytes are pulled
+from the peer only while the socket takes them, and no more than `TURN_BYTES` before other sessions get their
+turn.
+"""
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from rhi.core.actions import Connect
+from rhi.core.peer import Peer
+from rhi.core.route_table import RouteTable
+from rhi.core.timers import NEVER
+from rhi.errors import SocketOptionError
+from rhi.model.events import Event
+from rhi.model.parameters import Parameters
+from rhi.model.status import Status
+from rhi.net.connection import UNSENT_BYTES, TcpConnection
+from rhi.net.endpoint import PeerAddress, os_error_text
+from rhi.net.sockopt import send_promptly, set_md5_key, set_ttl_security
+from rhi.wire.iana import CeaseError
+
+log = logging.getLogger("rhi")
+
+# Asked from a peer at once, and sent before the event loop may look after others: a few milliseconds at most.
+CHUNK_BYTES: Final = 64 * 1024
+TURN_BYTES: Final = 512 * 1024
+TURN_TIME: Final = 0.005
+
+
+class PeerSession:
+    """One peer and its sockets.
+
+    Attributes:
+        address: where it is.
+        peer: the machine.
+    """
+
+    def __init__(
+        self,
+        address: PeerAddress,
+        peer: Peer,
+        table: RouteTable,
+        buffer: bytearray,
+        deliver: Callable[[list[Event]], None],
+    ) -> None:
+        """`deliver` gets the events; `buffer` is for receiving and shared."""
+        self.address = address
+        self.peer = peer
+        # when there was last nothing left to tell: on which connection, what version, after how many bytes
+        self._told_on: int | None = None
+        self._told_version = 0
+        self._told_bytes = 0
+        self._table = table
+        self._buffer = buffer
+        self._deliver = deliver
+        self._loop = asyncio.get_running_loop()
+        self._dialing: dict[int, asyncio.Task[None]] = {}
+        self._connections: dict[int, TcpConnection] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = NEVER
+        self._is_scheduled = False
+        self._calculation_ms = 0.0
+
+    @property
+    def name(self) -> str:
+        """The peer as its user wrote it."""
+        return self.peer.name
+
+    def start(self) -> None:
+        """Begin to connect, or to wait."""
+        with self._contained():
+            self.peer.start(self._loop.time())
+        self.wake()
+
+    def stop(self, subcode: CeaseError, message: str = "", *, keep_routes: bool = False) -> None:
+        """End the session; see `Peer.stop`."""
+        with self._contained():
+            self.peer.stop(self._loop.time(), subcode, message, keep_routes=keep_routes)
+        self._drive()
+
+    def configure(self, name: str, parameters: Parameters, *, allow_reset: bool) -> None:
+        """Change parameters, and the name to how the peer is written now; see `Peer.configure`."""
+        self.peer.name = name
+        with self._contained():
+            self.peer.configure(parameters, self._loop.time(), allow_reset=allow_reset)
+        self._told_on = None
+        self.wake()
+
+    def wake(self) -> None:
+        """The route table has changed: look at it in the next turn of the loop."""
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._loop.call_soon(self._drive)
+
+    def accept(self, sock: socket.socket, local: PeerAddress) -> TcpConnection | None:
+        """The peer has connected; None refuses it."""
+        source = self.peer.parameters.source_ip
+        if source is not None and source != local.address:
+            return None
+        number = None
+        with self._contained():
+            number = self.peer.accept(local.address, self.address.address, self._loop.time())
+        if number is None:
+            return None
+        try:
+            send_promptly(sock, UNSENT_BYTES)
+            if self.peer.parameters.ttl_security:
+                set_ttl_security(sock)
+        except OSError as error:
+            self._lost(number, error.strerror or str(error))
+            return None
+        connection = self._connections[number] = TcpConnection(number, self, self._buffer)
+        return connection
+
+    def status(self) -> Status:
+        """A copy of the session's state."""
+        now, time_of_day = self._loop.time(), datetime.now(UTC)
+
+        def wall_clock(instant: float) -> datetime:
+            return time_of_day - timedelta(seconds=now - instant)
+
+        return self.peer.status(now, wall_clock, self._calculation_ms)
+
+    def lag(self, version: int) -> str | None:
+        """What an established peer lacks of `version` of the table; None when its TCP has acknowledged it."""
+        number = self.peer.session_connection
+        connection = None if number is None else self._connections.get(number)
+        if connection is None:
+            return None
+        if self._told_on != number or self._told_version < version:
+            return "has yet to be told"
+        missing = self._told_bytes - connection.acknowledged_bytes
+        return f"has not acknowledged {missing} bytes" if missing > 0 else None
+
+    @property
+    def is_open(self) -> bool:
+        """There are sockets left."""
+        return bool(self._connections or self._dialing)
+
+    def abort(self) -> None:
+        """Close all sockets at once."""
+        for task in self._dialing.values():
+            task.cancel()
+        self._dialing.clear()
+        for connection in list(self._connections.values()):
+            connection.abort()
+
+    # TcpConnection's calls
+
+    def connected(self, connection: TcpConnection) -> None:
+        number = connection.number
+        if number not in self._connections:  # we opened it; an accepted one has been added already
+            if self._dialing.pop(number, None) is None:  # given up in the meantime
+                connection.abort()
+                return
+            self._connections[number] = connection
+            with self._contained():
+                local, remote = connection.local.address, self.address.address
+                self.peer.connection_made(number, local, remote, self._loop.time())
+        self._drive()
+
+    def data_received(self, connection: TcpConnection, data: bytes) -> None:
+        with self._contained():
+            self.peer.data_received(connection.number, data, self._loop.time())
+        self._drive()
+
+    def connection_lost(self, connection: TcpConnection, reason: str) -> None:
+        self._connections.pop(connection.number, None)
+        self._lost(connection.number, reason)
+
+    def writable(self, connection: TcpConnection) -> None:
+        self._drive()
+
+    # What the peer asks for
+
+    def _drive(self) -> None:
+        self._is_scheduled = False
+        with self._contained():
+            self._perform_actions()
+            budget = TURN_BYTES
+            for connection in list(self._connections.values()):
+                budget = self._pull(connection, budget)
+            if budget <= 0:
+                self.wake()
+        self._arm_timer()
+        events = self.peer.events()
+        if events:
+            self._deliver(events)
+
+    @contextmanager
+    def _contained(self) -> Iterator[None]:
+        """What is raised inside is a mistake of ours: it costs this session its sockets, and nobody else."""
+        try:
+            yield
+        except Exception:
+            log.exception("peer %s: internal error; its connections are closed", self.name)
+            self.abort()
+
+    def _perform_actions(self) -> None:
+        while actions := self.peer.actions():
+            for action in actions:
+                if isinstance(action, Connect):
+                    self._dialing[action.connection] = self._loop.create_task(self._dial(action.connection))
+                else:
+                    self._disconnect(action.connection)
+
+    def _pull(self, connection: TcpConnection, budget: int) -> int:
+        """Write what the peer has for a connection while there is room; returns what is left of `budget`."""
+        while connection.has_room and not connection.is_closing and budget > 0:
+            began = time.perf_counter()
+            data = self.peer.data_to_send(connection.number, CHUNK_BYTES, self._loop.time())
+            if not data and not self.peer.is_pending:
+                break
+            took = time.perf_counter() - began
+            self._calculation_ms = took * 1000
+            if data:
+                connection.write(data)
+            # comparing many routes takes time also when few bytes come of it
+            budget -= max(len(data), int(TURN_BYTES * took / TURN_TIME), 1)
+        if not self.peer.is_pending and connection.number == self.peer.session_connection:
+            self._told_on, self._told_version = connection.number, self._table.version
+            self._told_bytes = connection.bytes_written
+        return budget
+
+    def _disconnect(self, number: int) -> None:
+        task = self._dialing.pop(number, None)
+        if task is not None:
+            task.cancel()
+        connection = self._connections.get(number)
+        if connection is not None:
+            last_words = self.peer.data_to_send(number, CHUNK_BYTES, self._loop.time())
+            if last_words:
+                connection.write(last_words)
+            connection.finish()
+
+    def _arm_timer(self) -> None:
+        at = self.peer.next_timeout()
+        # a timer that rings too early is cheaper than one that is moved with every message
+        if self._timer_at <= at < NEVER:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = at
+        self._timer = None if at == NEVER else self._loop.call_at(at, self._timeout)
+
+    def _timeout(self) -> None:
+        self._timer, self._timer_at = None, NEVER
+        with self._contained():
+            self.peer.handle_timeout(self._loop.time())
+        self._drive()
+
+    def _lost(self, number: int, reason: str) -> None:
+        with self._contained():
+            self.peer.connection_lost(number, reason, self._loop.time())
+        self._drive()
+
+    async def _dial(self, number: int) -> None:
+        try:
+            sock = await self._connect()
+        except SocketOptionError as error:
+            self._dial_failed(number, error.strerror or str(error))
+            return
+        except OSError as error:
+            self._dial_failed(number, os_error_text(error))
+            return
+        connection = TcpConnection(number, self, self._buffer)
+        try:
+            await self._loop.create_connection(lambda: connection, sock=sock)
+        except OSError as error:
+            sock.close()
+            self._dial_failed(number, os_error_text(error))
+
+    def _dial_failed(self, number: int, reason: str) -> None:
+        self._dialing.pop(number, None)
+        with self._contained():
+            self.peer.connect_failed(number, reason, self._loop.time())
+        self._drive()
+
+    async def _connect(self) -> socket.socket:
+        parameters = self.peer.parameters
+        sock = socket.socket(self.address.socket_family, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            send_promptly(sock, UNSENT_BYTES)
+            if parameters.password is not None:
+                set_md5_key(sock, self.address.address, parameters.password)
+            if parameters.ttl_security:
+                set_ttl_security(sock)
+            if parameters.source_ip is not None:
+                sock.bind(PeerAddress(parameters.source_ip, self.address.zone).to_socket(0))
+            await self._loop.sock_connect(sock, self.address.to_socket(parameters.port))
+        except BaseException:
+            # also when cancelled: the number of open sockets must not grow with attempts
+            sock.close()
+            raise
+        return sock

@@ -1,0 +1,480 @@
+"""`Pool` and `Session` with an I/O thread of their own: what `rhi.Pool` and `rhi.Session` are.
+
+    any thread            I/O thread ("rhi")               observer thread ("rhi-observer")
+    announce, replace --> changes --> PoolDriver --events--> queue --> Observer
+    status, flush     <-- answers
+
+Nothing the program does can hold up a keepalive, and no peer can hold up the program: changes are noted and
+return at once. What has been noted but not taken over is bounded by the number of different routes, since a
+later change of a route replaces an earlier one. Methods may be called from any thread, also from an observer,
+and also after `close`, when changes are ignored and `status` tells how things ended.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import CancelledError, Future
+from ipaddress import IPv4Address
+from itertools import islice
+from threading import Condition, RLock, Thread, current_thread
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+from rhi.errors import SocketOptionError
+from rhi.model.attributes import PathAttributes
+from rhi.model.events import Event
+from rhi.model.observer import Observer
+from rhi.model.parameters import Parameters
+from rhi.model.prefix import IPAddress, Prefix
+from rhi.model.status import Flushed, Status
+from rhi.net.endpoint import ListenAddress
+from rhi.net.facade import (
+    Listen,
+    PoolMethods,
+    PoolSettings,
+    Routes,
+    SessionMethods,
+    check_message,
+    check_timeout,
+    tell,
+)
+from rhi.net.pool import DynamicPeers, ParsedPeers, PeerMap, PoolDriver
+
+__all__ = ["Pool", "Session"]
+
+log = logging.getLogger("rhi")
+
+T = TypeVar("T")
+
+# Events that may wait for a slow observer before the oldest are dropped.
+MAX_WAITING_EVENTS: Final = 10_000
+# Noted changes taken over before the event loop looks after sockets and timers again.
+CHANGES_PER_TURN: Final = 1000
+# Longest that `close` waits for peers that do not read and an observer that does not return.
+CLOSE_WAIT: Final = 2.0
+
+_DONE: Final = object()
+
+
+class _Changes:
+    """Changes to the table that the I/O thread has yet to take over: the last word on each route."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()  # re-entrant, as all here: a signal handler may come in between
+        self._whole: dict[Prefix, PathAttributes] | None = None
+        self._single: dict[Prefix, PathAttributes | None] = {}
+
+    def put(self, prefix: Prefix, attributes: PathAttributes | None) -> None:
+        """Announce, or withdraw without attributes."""
+        with self._lock:
+            self._single[prefix] = attributes
+
+    def replace(self, routes: dict[Prefix, PathAttributes]) -> None:
+        """The whole set; changes noted before do not count any more."""
+        with self._lock:
+            self._whole = routes
+            self._single = {}
+
+    def take(self) -> tuple[dict[Prefix, PathAttributes] | None, dict[Prefix, PathAttributes | None]] | None:
+        """What has been noted, to be applied in this order; None when another thread is about to note more.
+
+        The I/O thread must not wait here: who holds the lock may be in a signal handler that waits for it.
+        """
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            taken = self._whole, self._single
+            self._whole, self._single = None, {}
+        finally:
+            self._lock.release()
+        return taken
+
+
+class _Dispatcher:
+    """Calls an observer from a thread of its own."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._waiting: deque[tuple[Event, Parameters | None]] = deque()
+        self._dropped = 0
+        self._is_closed = False
+        self._condition = Condition()
+        self._thread = Thread(target=self._run, name="rhi-observer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to call."""
+        self._thread.start()
+
+    def put(self, event: Event, parameters: Parameters | None) -> None:
+        """Have the observer called."""
+        with self._condition:
+            if len(self._waiting) >= MAX_WAITING_EVENTS:
+                self._waiting.popleft()
+                self._dropped += 1
+            self._waiting.append((event, parameters))
+            self._condition.notify()
+
+    def close(self, timeout: float) -> None:
+        """Deliver what waits; returns after `timeout` seconds even if that takes longer."""
+        with self._condition:
+            self._is_closed = True
+            self._condition.notify()
+        if self._thread is not current_thread() and self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                while not self._waiting and not self._is_closed:
+                    self._condition.wait()
+                if not self._waiting:
+                    return
+                event, parameters = self._waiting.popleft()
+                dropped, self._dropped = self._dropped, 0
+            if dropped:
+                log.warning("observer is too slow: %d events dropped", dropped)
+            try:
+                tell(self._observer, event, parameters)
+            except BaseException:  # SystemExit too: it would end this thread in silence
+                log.exception("observer failed on %s", event)
+
+
+class Pool(PoolMethods):
+    """Sessions with any number of peers, which are all told the same routes, each through its own filter.
+
+    Sessions begin with the constructor; `close` or the end of `with` ends them.
+    """
+
+    def __init__(
+        self,
+        router_id: IPv4Address | str,
+        peers: PeerMap | None = None,
+        routes: Routes = (),
+        observer: Observer | None = None,
+        *,
+        listen: Listen = (),
+        dynamic_peers: DynamicPeers | None = None,
+        reports_routes: bool = False,
+        complete_within: float | None = None,
+    ) -> None:
+        """Start sessions in a thread of their own.
+
+        Args:
+            router_id: our BGP identifier.
+            peers: parameters by peer address.
+            routes: what to announce; see `replace`.
+            observer: told of what happens, by calls from another thread of its own.
+            listen: where to accept connections of peers, such as `127.0.0.1:1790`.
+            dynamic_peers: parameters, by prefix, of peers that connect to us from inside it without being
+                named; each has a session of its own while it is connected, at most 1,000 at once.
+            reports_routes: make `RoutesReceived` events of what peers announce.
+            complete_within: hold End-of-RIB back until `mark_complete`, at most so many seconds from now; a
+                peer that has kept our routes over a restart keeps them until then (RFC 4724 §4.1).
+
+        Raises:
+            InvalidValueError: an argument is wrong.
+            ListenError: an address to listen on cannot be had.
+            SocketOptionError: a peer that may connect has a password, and the kernel has no TCP MD5.
+        """
+        settings = PoolSettings.check(
+            router_id, peers, routes, observer, listen, dynamic_peers, reports_routes, complete_within
+        )
+        self._changes = _Changes()
+        self._replacing: Iterator[None] | None = None
+        self._applying: Iterator[tuple[Prefix, PathAttributes | None]] = iter(())
+        self._batches = 0
+        self._listen_addresses: list[ListenAddress] = []
+        self._lock = RLock()
+        self._is_scheduled = False
+        self._is_closed = False
+        self._answers: set[Future[Any]] = set()
+        self._last_status: dict[str, Status] = {}
+        self._dispatcher = None if observer is None else _Dispatcher(observer)
+        self._loop = asyncio.new_event_loop()
+        self._stopping: asyncio.Future[tuple[str, bool]] = self._loop.create_future()
+        self._tasks: set[asyncio.Task[None]] = set()
+        started: Future[None] = Future()
+        self._thread = Thread(target=self._run, args=(started, settings), name="rhi", daemon=True)
+        try:
+            self._thread.start()
+        except BaseException:
+            self._loop.close()
+            raise
+        try:
+            started.result()
+            if self._dispatcher is not None:
+                self._dispatcher.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def flush(self, timeout: float | None = 5.0) -> Flushed:
+        """Wait until every established peer's TCP has acknowledged all routes wanted now.
+
+        Returns after `timeout` seconds at the latest (None: no limit); the answer tells who is behind. This
+        is the one method that waits.
+
+        Raises:
+            InvalidValueError: the timeout is no number.
+        """
+        check_timeout(timeout)
+        began = time.monotonic()
+
+        async def answer() -> Flushed:
+            await self._catch_up()
+            left = None if timeout is None else began + timeout - time.monotonic()
+            return await self._driver.flush(left)
+
+        return self._ask(answer, Flushed())
+
+    def status(self) -> dict[str, Status]:
+        """A copy of each session's state, by the name of its peer; after `close`, how things ended."""
+
+        async def answer() -> dict[str, Status]:
+            return self._driver.status()
+
+        found = self._ask(answer, None)
+        return dict(self._last_status) if found is None else found
+
+    @property
+    def listen_addresses(self) -> list[ListenAddress]:
+        """Where connections are accepted, with the ports that were asked for as 0."""
+        return list(self._listen_addresses)
+
+    def close(self, message: str = "", keep_routes: bool = False) -> None:
+        """End all sessions with Cease/Administrative Shutdown; harmless when done already.
+
+        Does not wait for peers that are gone: it takes milliseconds when all peers read, 2 s at the most.
+
+        Args:
+            message: for the peers' operators (RFC 9003), at most 128 bytes of UTF-8; what is longer is cut.
+            keep_routes: leave the routes with peers that have agreed on graceful restart, for a new start
+                within its time: such sessions end without a NOTIFICATION (RFC 4724 §4.2). Otherwise routes
+                leave at once, by a Hard Reset where that takes one (RFC 8538 §4).
+
+        Raises:
+            InvalidValueError: the message is no text; nothing is closed then.
+        """
+        check_message(message)
+        deadline = time.monotonic() + CLOSE_WAIT
+        self._call_soon(lambda: self._stop(message, keep_routes))
+        if self._thread is not current_thread():
+            self._thread.join(CLOSE_WAIT)
+        if self._dispatcher is not None:
+            self._dispatcher.close(max(0.0, deadline - time.monotonic()))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # In the caller's thread
+
+    def _announce(self, prefix: Prefix, attributes: PathAttributes) -> None:
+        self._changes.put(prefix, attributes)
+        self._schedule()
+
+    def _withdraw(self, prefix: Prefix) -> None:
+        self._changes.put(prefix, None)
+        self._schedule()
+
+    def _replace(self, routes: dict[Prefix, PathAttributes]) -> None:
+        self._changes.replace(routes)
+        self._schedule()
+
+    def _configure(self, peers: ParsedPeers, allow_reset: bool) -> None:
+        def change() -> None:
+            try:
+                self._driver.configure(peers, allow_reset=allow_reset)
+            except SocketOptionError as error:
+                log.error("configure: %s; nothing is changed", error.strerror)
+
+        self._call_soon(change)
+
+    def _mark_complete(self) -> None:
+        async def mark() -> None:
+            await self._catch_up()
+            self._driver.mark_complete()
+
+        self._call_soon(lambda: self._begin(mark()))
+
+    def _schedule(self) -> None:
+        """Have the I/O thread take over the changes noted; one call is enough for many changes."""
+        # without a lock: the flag falls before changes are taken, so what was noted is taken or scheduled
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._call_soon(self._take_over)
+
+    def _call_soon(self, call: Callable[[], object]) -> None:
+        with self._lock:
+            if not self._is_closed:
+                self._loop.call_soon_threadsafe(call)
+
+    def _ask(self, question: Callable[[], Coroutine[Any, Any, T]], otherwise: T) -> T:
+        """The answer of a coroutine in the I/O thread; `otherwise` when that has ended or is ending."""
+        answer: Future[T] = Future()
+
+        async def run() -> None:
+            try:
+                result = await question()
+            except Exception as error:
+                if answer.set_running_or_notify_cancel():
+                    answer.set_exception(error)
+            else:
+                if answer.set_running_or_notify_cancel():
+                    answer.set_result(result)
+
+        def begin() -> None:
+            if not answer.cancelled():
+                self._begin(run())
+
+        with self._lock:
+            if self._is_closed:
+                return otherwise
+            self._answers.add(answer)
+            self._loop.call_soon_threadsafe(begin)
+        try:
+            return answer.result()
+        except CancelledError:
+            return otherwise
+        finally:
+            with self._lock:
+                self._answers.discard(answer)
+
+    # In the I/O thread
+
+    def _run(self, started: Future[None], settings: PoolSettings) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._main(started, settings))
+        finally:
+            with self._lock:
+                self._is_closed = True
+                waiting = list(self._answers)
+            for answer in waiting:
+                answer.cancel()
+            tasks = asyncio.all_tasks(self._loop)
+            for task in tasks:
+                task.cancel()
+            self._loop.run_until_complete(asyncio.wait([*tasks, self._loop.create_task(asyncio.sleep(0))]))
+            self._loop.close()
+
+    async def _main(self, started: Future[None], settings: PoolSettings) -> None:
+        try:
+            self._driver = PoolDriver(
+                settings.router_id,
+                self._deliver,
+                dynamic_peers=settings.dynamic_peers,
+                reports_routes=settings.reports_routes,
+            )
+            settings.begin(self._driver)
+        except Exception as error:
+            started.set_exception(error)
+            return
+        self._listen_addresses = self._driver.listen_addresses
+        started.set_result(None)
+        message, keep_routes = await self._stopping
+        self._driver.stop(message, keep_routes=keep_routes)
+        await self._driver.wait_closed()
+        self._last_status = self._driver.status()
+
+    def _stop(self, message: str, keep_routes: bool) -> None:
+        if not self._stopping.done():
+            self._stopping.set_result((message, keep_routes))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _catch_up(self) -> None:
+        """Take over what has been noted by now: the batch being taken over, and the next."""
+        last = self._batches + 2
+        while self._batches < last and self._apply():
+            await asyncio.sleep(0)
+
+    def _take_over(self) -> None:
+        if self._apply():
+            self._loop.call_soon(self._take_over)
+
+    def _apply(self) -> bool:
+        """Take over one turn's worth of changes; true when there is more."""
+        if self._replacing is not None:
+            if next(self._replacing, _DONE) is _DONE:
+                self._replacing = None
+            return True
+        batch = list(islice(self._applying, CHANGES_PER_TURN))
+        if not batch:
+            self._is_scheduled = False
+            taken = self._changes.take()
+            if taken is None:
+                return True
+            self._batches += 1
+            whole, single = taken
+            self._applying = iter(single.items())
+            if whole is not None:
+                self._replacing = self._driver.replace_in_steps(whole, CHANGES_PER_TURN)
+            return whole is not None or bool(single)
+        for prefix, attributes in batch:
+            if attributes is None:
+                self._driver.withdraw(prefix)
+            else:
+                self._driver.announce(prefix, attributes)
+        return True
+
+    def _deliver(self, event: Event, parameters: Parameters | None) -> None:
+        if self._dispatcher is not None:
+            self._dispatcher.put(event, parameters)
+
+
+class Session(SessionMethods[Pool]):
+    """A session with one peer."""
+
+    def __init__(
+        self,
+        router_id: IPv4Address | str,
+        peer: str | IPAddress,
+        parameters: Parameters,
+        routes: Routes = (),
+        observer: Observer | None = None,
+        *,
+        listen: Listen = (),
+        reports_routes: bool = False,
+        complete_within: float | None = None,
+    ) -> None:
+        """Start the session in a thread of its own; arguments and errors are those of `Pool`."""
+        pool = Pool(
+            router_id,
+            {str(peer): parameters},
+            routes,
+            observer,
+            listen=listen,
+            reports_routes=reports_routes,
+            complete_within=complete_within,
+        )
+        super().__init__(peer, pool)
+
+    def flush(self, timeout: float | None = 5.0) -> Flushed:
+        """See `Pool.flush`."""
+        return self._pool.flush(timeout)
+
+    def status(self) -> Status:
+        """A copy of the session's state; after `close`, how it ended."""
+        return self._pool.status()[self._peer]
+
+    def close(self, message: str = "", keep_routes: bool = False) -> None:
+        """See `Pool.close`."""
+        self._pool.close(message, keep_routes)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,125 @@
+"""What loopback cannot show: link-local peers with zones, missing routes, a host that answers nothing.
+
+Each side is a Python program of its own in a network namespace; nothing leaves the machine.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.interop.lab.namespace import Namespace, connect, namespaces
+
+SERVER = """
+import rhi, signal, sys
+from rhi.testing.collector import Collector
+host, zone = sys.argv[1:]
+address = f"[{host}%{zone}]:1790" if zone else f"[{host}]:1790" if ":" in host else f"{host}:1790"
+with Collector(address) as collector:
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+
+LINK_LOCAL = """
+import rhi, json, sys, time
+peer = sys.argv[1]
+peers = {peer: rhi.Parameters(as_number=65001, port=1790, multiprotocol=True)}
+pool = rhi.Pool("192.0.2.10", peers, ["2001:db8::1"])
+end = time.monotonic() + 10
+while pool.status()[peer].state is not rhi.State.ESTABLISHED and time.monotonic() < end:
+    time.sleep(0.01)
+pool.flush()
+status = pool.status()[peer].to_json()
+pool.close()
+print(json.dumps(status))
+"""
+
+DEAD = """
+import rhi, json, sys, time
+peer, alive = sys.argv[1:]
+peers = {
+    peer: rhi.Parameters(as_number=65001, port=1790),
+    alive: rhi.Parameters(as_number=65001, port=1790),
+}
+pool = rhi.Pool("192.0.2.10", peers)
+end = time.monotonic() + 10
+while pool.status()[alive].state is not rhi.State.ESTABLISHED and time.monotonic() < end:
+    time.sleep(0.01)
+times = []
+for turn in range(3):
+    began = time.perf_counter()
+    for n in range(1000):
+        pool.announce(f"10.0.{n >> 8}.{n & 255}", rhi.PathAttributes(med=turn))
+    times.append(time.perf_counter() - began)
+status = pool.status()
+flushed = pool.flush(5)
+began = time.perf_counter()
+pool.close()
+print(json.dumps({
+    "changes": min(times),
+    "close": time.perf_counter() - began,
+    "states": [status[peer].state.value, status[alive].state.value],
+    "error": status[peer].last_error,
+    "flushed": bool(flushed),
+}))
+"""
+
+
+@contextmanager
+def server(namespace: Namespace, host: str, zone: str = "") -> Iterator[None]:
+    command = namespace.command([sys.executable, "-c", SERVER, host, zone])
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        try:
+            yield
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+            assert process.wait(10) == 0
+
+
+@contextmanager
+def two_hosts() -> Iterator[tuple[Namespace, Namespace]]:
+    with namespaces("near", "far") as (near, far):
+        connect(near, far, interfaces=("uplink", "uplink"))
+        near.add_address("uplink", "fe80::1/64", "192.0.2.1/24")
+        far.add_address("uplink", "fe80::2/64", "192.0.2.2/24")
+        yield near, far
+
+
+@pytest.mark.parametrize("by_number", [False, True])
+def test_link_local_peer_with_its_zone(by_number: bool) -> None:
+    with two_hosts() as (near, far), server(far, "fe80::2", "uplink"):
+        number = near.run("cat", "/sys/class/net/uplink/ifindex").strip()
+        peer = f"fe80::2%{number if by_number else 'uplink'}"
+        status = json.loads(near.run(sys.executable, "-c", LINK_LOCAL, peer))
+
+    assert status["state"] == "ESTABLISHED", status
+    assert status["local_ip"].startswith("fe80::")
+    # a link-local address is no next hop for others (seed defect 4)
+    assert status["held_back"] == {"no_next_hop": 1}
+
+
+def test_peer_without_a_route_fails_at_once() -> None:
+    with namespaces("alone") as (alone,), server(alone, "127.0.0.1"):
+        found = json.loads(alone.run(sys.executable, "-c", DEAD, "192.0.2.200", "127.0.0.1"))
+
+    assert found["error"] == "Connection failed (Network is unreachable)"
+    assert found["states"] == ["ACTIVE", "ESTABLISHED"]
+    assert found["flushed"]
+
+
+def test_host_that_answers_nothing_holds_up_neither_changes_nor_peers_nor_close() -> None:
+    with two_hosts() as (near, far), server(far, "192.0.2.2"):
+        # a neighbour that is known but not there: what is sent to it vanishes
+        near.run("ip", "neighbour", "add", "192.0.2.200", "lladdr", "02:00:00:00:00:99", "dev", "uplink")
+        found = json.loads(near.run(sys.executable, "-c", DEAD, "192.0.2.200", "192.0.2.2"))
+
+    assert found["states"] == ["CONNECT", "ESTABLISHED"]
+    assert found["changes"] < 0.050
+    assert found["close"] < 0.5
+    assert found["flushed"]

@@ -1,0 +1,547 @@
+"""`rhi.Pool` and `rhi.Session`: threads, observers, and life before, during and after `close`."""
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import rhi
+from rhi.model.events import EndOfRibSent, Event, SessionDown, SessionUp
+from rhi.model.prefix import to_prefix
+from rhi.net.pool import PoolDriver
+from rhi.testing.collector import Collector
+from tests.net.raw import PATIENCE, Events, RawListener, free_port, wait_until
+
+
+def to(collector: Collector, **settings: Any) -> dict[str, rhi.Parameters]:
+    return {collector.host: rhi.Parameters(**{"as_number": 65001, "port": collector.port, **settings})}
+
+
+def is_up(pool: rhi.Pool, peer: str) -> bool:
+    return pool.status()[peer].state is rhi.State.ESTABLISHED
+
+
+def rhi_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("rhi")]
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def call_everything(pool: rhi.Pool) -> None:
+    pool.announce("203.0.113.1")
+    pool.withdraw("203.0.113.1")
+    pool.replace(["203.0.113.1"])
+    pool.configure({"127.0.0.1": rhi.Parameters(as_number=65001)})
+    pool.flush()
+    pool.status()
+    _ = pool.listen_addresses
+    pool.close("again")
+
+
+def busy(seconds: float) -> None:
+    """Pure Python, without ever waiting for anything."""
+    end = time.monotonic() + seconds
+    number = 0
+    while time.monotonic() < end:
+        for _ in range(100_000):
+            number = (number * 3 + 1) % 1_000_003
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [pytest.param(8, marks=pytest.mark.slow), pytest.param(30, marks=pytest.mark.slow)],
+)
+def test_session_with_hold_time_3_stands_while_the_main_thread_is_busy(seconds: int) -> None:
+    """The collector's thread has to share the interpreter, too."""
+    events = Events()
+    with Collector() as collector, rhi.Pool("192.0.2.10", to(collector, hold_time=3), (), events) as pool:
+        events.wait(SessionUp)
+
+        busy(seconds)
+
+        assert not events.of(SessionDown)
+        assert pool.status()[collector.host].hold_time == 3
+        assert is_up(pool, collector.host)
+
+
+def test_pool_after_close_ignores_changes_and_tells_how_things_ended() -> None:
+    with Collector() as collector:
+        pool = rhi.Pool("192.0.2.10", to(collector), ["203.0.113.1"])
+        assert collector.wait_for(len, PATIENCE)
+        pool.close()
+        for _ in range(3):
+            call_everything(pool)
+
+        status = pool.status()[collector.host]
+        assert status.state is rhi.State.IDLE
+        assert status.last_error == "Local shutdown (Sent notification[6:2]: Cease; Administrative Shutdown)"
+        assert status.current_routes == 0
+        assert pool.flush()
+
+
+def test_session_after_close_tells_how_it_ended() -> None:
+    with Collector() as collector:
+        session = rhi.Session("192.0.2.10", collector.host, to(collector)[collector.host], ["203.0.113.1"])
+        assert collector.wait_for(len, PATIENCE)
+        assert session.flush()
+        session.announce("203.0.113.2")
+        session.withdraw("203.0.113.1")
+        assert collector.wait_for(lambda routes: list(routes) == ["203.0.113.2"], PATIENCE)
+        session.replace(["203.0.113.3"])
+        session.configure(rhi.Parameters(as_number=65001, port=collector.port, med=5))
+        assert collector.wait_for(lambda routes: routes.get("203.0.113.3", {}).get("med") == 5, PATIENCE)
+        session.close()
+        session.close()
+        session.announce("203.0.113.4")
+
+        assert session.status().state is rhi.State.IDLE
+
+
+def test_close_sends_its_message_to_the_peer() -> None:
+    downs: list[Event] = []
+    with Collector(on_event=lambda e: downs.append(e) if isinstance(e, SessionDown) else None) as collector:
+        pool = rhi.Pool("192.0.2.10", to(collector))
+        wait_until(lambda: is_up(pool, collector.host), "session")
+        pool.close("upgrade at noon " + "é" * 300)
+        wait_until(lambda: downs, "the peer's event")
+
+    assert 'Administrative Shutdown: "upgrade at noon é' in downs[0].reason  # type: ignore[attr-defined]
+
+
+def test_close_from_an_observer_works() -> None:
+    closed = threading.Event()
+
+    class Closer(rhi.Observer):
+        def on_event(self, event: Event) -> None:
+            if isinstance(event, SessionUp):
+                pools[0].close()
+                call_everything(pools[0])
+                closed.set()
+
+    pools: list[rhi.Pool] = []
+    ready = threading.Event()
+
+    class Patient(Closer):
+        def on_event(self, event: Event) -> None:
+            ready.wait(PATIENCE)
+            super().on_event(event)
+
+    with Collector() as collector:
+        pools.append(rhi.Pool("192.0.2.10", to(collector), (), Patient()))
+        ready.set()
+        assert closed.wait(PATIENCE)
+        pools[0].close()
+    wait_until(lambda: not rhi_threads(), "all threads have ended")
+
+
+def test_close_from_many_threads_at_once_works() -> None:
+    with Collector() as collector:
+        pool = rhi.Pool("192.0.2.10", to(collector), (), Events())
+        wait_until(lambda: is_up(pool, collector.host), "session")
+        threads = [threading.Thread(target=pool.close) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE)
+
+        assert not any(thread.is_alive() for thread in threads)
+        assert pool.status()[collector.host].state is rhi.State.IDLE
+
+
+def test_methods_from_eight_threads_at_once_work_until_after_close() -> None:
+    errors: list[BaseException] = []
+    stop = threading.Event()
+
+    def hammer(number: int) -> None:
+        turn = 0
+        try:
+            while not stop.is_set():
+                turn += 1
+                route = f"10.{number}.{turn >> 8 & 255}.{turn & 255}"
+                pool.announce(route, rhi.PathAttributes(med=turn))
+                pool.status()
+                pool.flush(1)
+                pool.withdraw(route)
+                if number == 0 and turn % 5 == 0:
+                    pool.replace([route])
+                if number == 1:
+                    pool.configure(to(collector, med=turn))
+        except BaseException as error:
+            errors.append(error)
+
+    with Collector() as collector:
+        pool = rhi.Pool("192.0.2.10", to(collector), (), Events())
+        wait_until(lambda: is_up(pool, collector.host), "session")
+        threads = [threading.Thread(target=hammer, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        busy(0.5)
+        assert is_up(pool, collector.host)
+        pool.close()
+        busy(0.1)
+        stop.set()
+        for thread in threads:
+            thread.join(PATIENCE)
+
+    assert not errors
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_changes_of_eight_threads_end_with_the_last_word_of_each() -> None:
+    with Collector() as collector, rhi.Pool("192.0.2.10", to(collector)) as pool:
+
+        def flap(number: int) -> None:
+            for turn in range(500):
+                pool.announce(f"10.0.{number}.{turn % 10}", rhi.PathAttributes(med=turn))
+                pool.withdraw(f"10.0.{number}.{(turn + 1) % 10}")
+
+        threads = [threading.Thread(target=flap, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        wait_until(lambda: is_up(pool, collector.host), "session")
+        assert pool.flush()
+
+        wanted = {f"10.0.{number}.{turn % 10}": turn for number in range(8) for turn in range(491, 500)}
+        assert collector.wait_for(
+            lambda routes: {route: seen["med"] for route, seen in routes.items()} == wanted, PATIENCE
+        )
+
+
+def test_replace_drops_changes_noted_before_and_keeps_those_after() -> None:
+    with Collector() as collector, rhi.Pool("192.0.2.10", to(collector)) as pool:
+        wait_until(lambda: is_up(pool, collector.host), "session")
+        for turn in range(200):
+            pool.announce(f"10.1.0.{turn}")
+            pool.replace([f"10.2.0.{turn}"])
+            pool.announce(f"10.3.0.{turn}")
+
+        assert pool.flush()
+        assert collector.wait_for(lambda routes: sorted(routes) == ["10.2.0.199", "10.3.0.199"], PATIENCE)
+
+
+def test_observer_that_raises_is_logged_and_called_again(caplog: pytest.LogCaptureFixture) -> None:
+    calls: list[Event] = []
+
+    class Faulty(rhi.Observer):
+        def on_event(self, event: Event) -> None:
+            calls.append(event)
+            raise SystemExit("no") if len(calls) == 1 else ZeroDivisionError
+
+    with Collector() as collector:
+        with rhi.Pool("192.0.2.10", to(collector), (), Faulty()) as pool:
+            wait_until(lambda: is_up(pool, collector.host), "session")
+        assert any(isinstance(event, SessionDown) for event in calls)
+
+    assert sum("observer failed on" in text for text in caplog.messages) == len(calls)
+
+
+def test_observer_that_blocks_loses_the_oldest_events_and_costs_no_session(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rhi.threaded.MAX_WAITING_EVENTS", 10)
+    release = threading.Event()
+    calls: list[Event] = []
+
+    class Slow(rhi.Observer):
+        def on_event(self, event: Event) -> None:
+            release.wait(PATIENCE)
+            calls.append(event)
+
+    with RawListener() as listener:
+        parameters = listener.parameters(connect_retry_time=0.01)
+        with rhi.Pool("192.0.2.10", {listener.host: parameters}, (), Slow()) as pool:
+            for _ in range(10):
+                listener.accept().reset()
+            listener.accept().establish()
+            wait_until(lambda: is_up(pool, listener.host), "session")
+            assert not calls
+            release.set()
+            wait_until(lambda: any(isinstance(event, SessionUp) for event in calls), "the newest event")
+
+    warnings = [text for text in caplog.messages if text.startswith("observer is too slow: ")]
+    assert len(warnings) == 1
+    assert len(calls) < 25
+
+
+def test_observer_that_never_returns_does_not_hold_up_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rhi.threaded.CLOSE_WAIT", 0.3)
+    release, is_called = threading.Event(), threading.Event()
+
+    class Stuck(rhi.Observer):
+        def on_event(self, event: Event) -> None:
+            is_called.set()
+            release.wait(PATIENCE)
+
+    with RawListener() as listener:
+        pool = rhi.Pool("192.0.2.10", {listener.host: listener.parameters()}, (), Stuck())
+        listener.accept()
+        assert is_called.wait(PATIENCE)
+        began = time.perf_counter()
+        pool.close()
+        took = time.perf_counter() - began
+        release.set()
+
+    assert took < 1.0
+    wait_until(lambda: not rhi_threads(), "all threads have ended")
+
+
+def test_observer_hears_of_peers_and_sessions_in_order() -> None:
+    events = Events()
+    with (
+        Collector() as collector,
+        rhi.Pool("192.0.2.10", to(collector), (), events) as pool,
+    ):
+        events.wait(SessionUp)
+        pool.configure({})
+
+    reason = "Local shutdown (Sent notification[6:3]: Cease; Peer De-configured)"
+    assert sorted(events.calls) == sorted(
+        [
+            ("peer", collector.host, True),
+            ("session", collector.host, True, reason),
+            ("peer", collector.host, False),
+        ]
+    )
+    assert [type(event) for event in events.all][-1] is rhi.PeerRemoved
+
+
+def fail_to_start(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def fail_to_make() -> asyncio.AbstractEventLoop:
+    raise OSError(24, "Too many open files")
+
+
+def fail_to_begin(driver: PoolDriver, *arguments: object, **settings: object) -> None:
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"router_id": "0.0.0.0"}, rhi.InvalidValueError),
+        ({"peers": {"nobody": rhi.Parameters(as_number=1)}}, rhi.InvalidValueError),
+        ({"peers": {"192.0.2.1": None}}, rhi.InvalidValueError),
+        ({"routes": ["203.0.113.1/33"]}, rhi.InvalidValueError),
+        ({"listen": ["127.0.0.1"]}, rhi.InvalidValueError),
+        ({"listen": ["192.0.2.200:0"]}, rhi.ListenError),
+        ({"dynamic_peers": {"x": rhi.Parameters(as_number=1)}}, rhi.InvalidValueError),
+    ],
+)
+def test_pool_that_cannot_be_leaves_nothing_behind(arguments: dict[str, Any], error: type[Exception]) -> None:
+    before = open_files()
+
+    with pytest.raises(error):
+        rhi.Pool(**{"router_id": "192.0.2.10", "observer": Events(), **arguments})
+
+    assert not rhi_threads()
+    assert open_files() == before
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "failure", "error"),
+    [
+        (threading.Thread, "start", fail_to_start, RuntimeError),
+        (asyncio, "new_event_loop", fail_to_make, OSError),
+        (PoolDriver, "__init__", fail_to_begin, ZeroDivisionError),
+        (PoolDriver, "configure", fail_to_begin, ZeroDivisionError),
+    ],
+)
+def test_pool_that_cannot_start_leaves_nothing_behind(
+    target: object,
+    name: str,
+    failure: Callable[..., Any],
+    error: type[Exception],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before, port = open_files(), free_port()
+    with monkeypatch.context() as patch:
+        patch.setattr(target, name, failure)
+
+        with pytest.raises(error):
+            rhi.Pool("192.0.2.10", observer=Events(), listen=[("127.0.0.1", port)])
+
+    assert not rhi_threads()
+    assert open_files() == before
+    rhi.Pool("192.0.2.10", listen=[("127.0.0.1", port)]).close()
+
+
+def test_fifty_pools_leave_no_thread_and_no_file_behind() -> None:
+    with Collector() as collector:
+        parameters = rhi.Parameters(as_number=65001, port=collector.port)
+        dead = rhi.Parameters(as_number=65001, port=free_port("127.0.0.9"))
+        for number in range(51):
+            if number == 1:  # the first may open what is then kept for all: libuv does, under uvloop
+                before = open_files(), len(threading.enumerate())
+            peers = {collector.host: parameters, "127.0.0.9": dead}
+            pool = rhi.Pool("192.0.2.10", peers, ["203.0.113.1"], Events(), listen=["127.0.0.1:0"])
+            if number % 2:
+                wait_until(lambda: is_up(pool, collector.host), "session")  # noqa: B023
+            pool.close()
+
+        wait_until(lambda: open_files() <= before[0], "no more files than before")
+        assert len(threading.enumerate()) <= before[1]
+
+
+def test_close_while_a_flush_waits_lets_it_go() -> None:
+    with RawListener(receive_buffer=4096) as listener:
+        parameters = listener.parameters(extended_messages=False)
+        pool = rhi.Pool("192.0.2.10", {listener.host: parameters})
+        listener.accept().establish()
+        pool.replace([f"10.0.{n >> 8}.{n & 255}" for n in range(50_000)])
+        wait_until(lambda: not pool.flush(0.05), "a peer that is behind")
+        waiting = threading.Thread(target=pool.flush, args=(None,))
+        waiting.start()
+        pool.close()
+        waiting.join(PATIENCE)
+
+        assert not waiting.is_alive()
+
+
+def test_signal_handler_may_use_the_pool_whatever_the_program_is_doing() -> None:
+    """The handler runs between any two steps of the main thread, also while that holds one of our locks."""
+    count = 0
+    is_inside = False
+
+    def handler(number: int, frame: object) -> None:
+        nonlocal count, is_inside
+        if not is_inside:
+            is_inside = True
+            count += 1
+            pool.announce(f"10.9.{count >> 8 & 255}.{count & 255}")
+            pool.status()
+            is_inside = False
+
+    with rhi.Pool("192.0.2.10") as pool:
+        before = signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+        try:
+            end = time.monotonic() + 1.0
+            while time.monotonic() < end:
+                pool.announce("10.8.0.1")
+                pool.withdraw("10.8.0.1")
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+        assert count
+        assert pool.flush()
+
+
+def test_status_from_inside_a_change_is_answered() -> None:
+    """What a signal handler does at the worst moment: while a change is being noted."""
+
+    class Interrupting(rhi.Prefix):
+        def __hash__(self) -> int:
+            if threading.current_thread() is threading.main_thread():
+                pool.announce("203.0.113.2")
+                answers.append(pool.status())
+            return super().__hash__()
+
+    answers: list[object] = []
+    with rhi.Pool("192.0.2.10") as pool:
+        pool.announce(rhi.Route(Interrupting(*to_prefix("203.0.113.1"))))
+
+        assert answers == [{}]
+
+
+def test_pool_uses_nothing_of_the_programs_event_loop() -> None:
+    """Also inside a coroutine, where there is a loop already."""
+
+    async def main() -> bool:
+        with Collector() as collector, rhi.Pool("192.0.2.10", to(collector), ["203.0.113.1"]):
+            return collector.wait_for(len, PATIENCE)
+
+    assert asyncio.run(main())
+
+
+def test_pool_with_a_closed_socket_under_it_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    """A program that closes descriptors that are not its own costs a connection, no more."""
+    events = Events()
+    with RawListener() as listener:
+        parameters = listener.parameters(connect_retry_time=0.05)
+        with rhi.Pool("192.0.2.10", {listener.host: parameters}, (), events):
+            peer = listener.accept().establish()
+            events.wait(SessionUp)
+            name = peer.sock.getpeername()
+            for number in os.listdir("/proc/self/fd"):
+                try:
+                    sock = socket.socket(fileno=os.dup(int(number)))
+                    if sock.getsockname() == name and sock.getpeername():
+                        sock.shutdown(socket.SHUT_RDWR)
+                    sock.close()
+                except OSError:
+                    continue
+
+            events.wait(SessionDown)
+            listener.accept().establish()
+            events.wait(SessionUp, 2)
+
+
+def test_end_of_rib_waits_for_mark_complete_and_comes_behind_what_was_announced_before() -> None:
+    events = Events()
+    with Collector() as collector:
+        pool = rhi.Pool("192.0.2.10", to(collector), ["203.0.113.1"], events, complete_within=3600)
+        assert collector.wait_for(len, PATIENCE)
+        assert pool.flush()
+        assert not events.of(EndOfRibSent)
+
+        pool.replace([f"203.0.113.{number}" for number in range(256)])
+        pool.mark_complete()
+
+        events.wait(EndOfRibSent)
+        assert pool.status()[collector.host].current_routes == 256
+        pool.mark_complete()
+        pool.close()
+        pool.mark_complete()
+
+
+def test_end_of_rib_waits_no_longer_than_complete_within() -> None:
+    events = Events()
+    with (
+        Collector() as collector,
+        rhi.Session(
+            "192.0.2.10", collector.host, to(collector)[collector.host], (), events, complete_within=0.05
+        ) as session,
+    ):
+        events.wait(EndOfRibSent)
+        session.mark_complete()
+
+
+@pytest.mark.parametrize("value", [0, -1, True, "5"])
+def test_complete_within_has_to_be_seconds(value: Any) -> None:
+    with pytest.raises(rhi.InvalidValueError, match="complete_within"):
+        rhi.Pool("192.0.2.10", complete_within=value)
+
+
+@pytest.mark.parametrize(
+    ("keep_routes", "reason"),
+    [
+        (False, "Cease; Hard Reset: Cease; Administrative Shutdown"),
+        (True, "routes are kept: graceful restart"),
+    ],
+)
+def test_close_takes_the_routes_with_it_or_leaves_them_to_graceful_restart(
+    keep_routes: bool, reason: str
+) -> None:
+    lasting = rhi.Parameters(as_number=65002, graceful_restart=60)
+    server = rhi.Pool("192.0.2.2", listen=["127.0.0.1:0"], dynamic_peers={"127.0.0.1/32": lasting})
+    port = server.listen_addresses[0].port
+    with server:
+        parameters = rhi.Parameters(as_number=65001, port=port, graceful_restart=60)
+        session = rhi.Session("192.0.2.1", "127.0.0.1", parameters, ["203.0.113.1"])
+        wait_until(lambda: session.status().state is rhi.State.ESTABLISHED, "the session is up")
+
+        session.close(keep_routes=keep_routes)
+
+        assert reason in session.status().last_error

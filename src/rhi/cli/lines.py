@@ -1,0 +1,177 @@
+"""Lines of `rhi speak --stdin` and of route files: text -> commands.
+
+    announce ROUTE [med N] [local-pref N] [next-hop ADDR] [prepend N] [origin igp|egp|incomplete]
+                   [community A:B]... [large-community A:B:C]... [extended-community rt:A:B]...
+    withdraw ROUTE
+    clear
+    flush
+    complete
+
+`#` begins a comment. A route file has the lines of `announce`, with or without that word.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, BinaryIO, Final, NamedTuple
+
+from rhi.errors import InvalidValueError
+from rhi.model.attributes import NO_ATTRIBUTES, Origin, PathAttributes, Route
+from rhi.model.checks import MAX_PREPEND
+from rhi.model.prefix import Prefix, to_prefix
+from rhi.model.wording import shown
+
+# Longer lines are refused, so that no input can fill the memory; an announcement with 250 communities of each
+# kind has about 20,000 characters.
+MAX_LINE: Final = 65536
+
+
+class Announce(NamedTuple):
+    """Announce a route, or give it other attributes."""
+
+    route: Route
+
+
+class Withdraw(NamedTuple):
+    """Withdraw a route."""
+
+    prefix: Prefix
+
+
+class Clear(NamedTuple):
+    """Withdraw everything."""
+
+
+class Flush(NamedTuple):
+    """Wait until all has been acknowledged, and say so."""
+
+
+class Complete(NamedTuple):
+    """All that is to be announced has been."""
+
+
+Command = Announce | Withdraw | Clear | Flush | Complete
+
+
+def read_lines(file: BinaryIO) -> Iterator[str | InvalidValueError]:
+    """The lines of a file as they come; for one that is no text, or too long, what is wrong with it."""
+    start = "\ufeff"  # editors on Windows begin a file with this mark
+    while line := file.readline(MAX_LINE):
+        if len(line) == MAX_LINE and not line.endswith(b"\n"):
+            yield InvalidValueError(f"is longer than {MAX_LINE - 1} bytes")
+            while (rest := file.readline(MAX_LINE)) and not rest.endswith(b"\n"):
+                pass
+            continue
+        try:
+            yield line.decode().removeprefix(start)
+        except UnicodeDecodeError:
+            yield InvalidValueError("is not UTF-8 text")
+        start = ""
+
+
+def parse_command(line: str) -> Command | None:
+    """The command of a line; None for an empty one.
+
+    Raises:
+        InvalidValueError: it cannot be understood.
+    """
+    words = line.partition("#")[0].split()
+    if not words:
+        return None
+    parse = _COMMANDS.get(words[0].lower())
+    if parse is None:
+        raise InvalidValueError(f"unknown command {shown(words[0])}; known are {', '.join(_COMMANDS)}")
+    return parse(words[1:])
+
+
+def parse_routes(lines: Iterable[str | InvalidValueError], name: str) -> list[Route]:
+    """The routes of a file, from its lines (see `read_lines`).
+
+    Raises:
+        InvalidValueError: a line is wrong; the message begins with `name` and the line's number.
+    """
+    routes = []
+    for number, line in enumerate(lines, 1):
+        try:
+            if isinstance(line, InvalidValueError):
+                raise line
+            words = line.partition("#")[0].split()
+            if not words:
+                continue
+            routes.append(_announce(words[1:] if words[0].lower() == "announce" else words).route)
+        except InvalidValueError as error:
+            raise InvalidValueError(f"{name}:{number}: {error}") from None
+    return routes
+
+
+def _announce(words: list[str]) -> Announce:
+    if not words:
+        raise InvalidValueError("announce: which route? write: announce ROUTE [ATTRIBUTE VALUE]...")
+    prefix, rest = to_prefix(words[0]), words[1:]
+    settings: dict[str, Any] = {}
+    for name, value in zip(rest[::2], [*rest[1::2], None], strict=False):
+        attribute = _ATTRIBUTES.get(name.lower())
+        if attribute is None:
+            raise InvalidValueError(f"unknown attribute {shown(name)}; known are {', '.join(_ATTRIBUTES)}")
+        if value is None:
+            raise InvalidValueError(f"{name}: its value is missing")
+        field, is_list, convert = attribute
+        if is_list:
+            settings.setdefault(field, []).append(convert(value))
+        elif field in settings:
+            raise InvalidValueError(f"{name}: is given twice")
+        else:
+            settings[field] = convert(value)
+    return Announce(Route(prefix, PathAttributes(**settings) if settings else NO_ATTRIBUTES))
+
+
+def _withdraw(words: list[str]) -> Withdraw:
+    if len(words) != 1:
+        raise InvalidValueError("withdraw: needs one route; write: withdraw ROUTE")
+    return Withdraw(to_prefix(words[0]))
+
+
+def _alone(command: Command) -> Callable[[list[str]], Command]:
+    def parse(words: list[str]) -> Command:
+        if words:
+            raise InvalidValueError(
+                f"{type(command).__name__.lower()}: stands alone; {shown(words[0])} is too much"
+            )
+        return command
+
+    return parse
+
+
+def _integer(name: str, highest: int = 0xFFFFFFFF) -> Callable[[str], int]:
+    def convert(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and len(text) <= 10 and int(text) <= highest):
+            raise InvalidValueError(f"{name} {shown(text)}: must be a number from 0 to {highest}")
+        return int(text)
+
+    return convert
+
+
+def _origin(text: str) -> Origin:
+    try:
+        return Origin[text.upper()]
+    except KeyError:
+        raise InvalidValueError(f"origin {shown(text)}: must be igp, egp or incomplete") from None
+
+
+_COMMANDS: Final[dict[str, Callable[[list[str]], Command]]] = {
+    "announce": _announce,
+    "withdraw": _withdraw,
+    "clear": _alone(Clear()),
+    "flush": _alone(Flush()),
+    "complete": _alone(Complete()),
+}
+
+# Word -> field of PathAttributes, whether it may come more than once, conversion.
+_ATTRIBUTES: Final[dict[str, tuple[str, bool, Callable[[str], Any]]]] = {
+    "med": ("med", False, _integer("med")),
+    "local-pref": ("local_pref", False, _integer("local-pref")),
+    "next-hop": ("next_hop", False, str),
+    "prepend": ("prepend", False, _integer("prepend", MAX_PREPEND)),
+    "origin": ("origin", False, _origin),
+    "community": ("communities", True, str),
+    "large-community": ("large_communities", True, str),
+    "extended-community": ("extended_communities", True, str),
+}

@@ -1,0 +1,100 @@
+"""The programs in examples/, as they are, against a collector."""
+
+import http.server
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from rhi.testing.collector import Collector
+
+pytestmark = pytest.mark.slow
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+ADDRESS = "203.0.113.10"
+PATIENCE = 10.0
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    with Collector() as collector:
+        yield collector
+
+
+class Service(http.server.BaseHTTPRequestHandler):
+    """Answers with what it is told to."""
+
+    status: ClassVar[int] = 200
+
+    def do_GET(self) -> None:
+        self.send_response(self.status)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+def test_health_check_announces_withdraws_and_announces_again(collector: Collector) -> None:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_address[1]}/"
+    words = ["--port", str(collector.port), "--interval", "0.02", url, collector.host, ADDRESS]
+    with subprocess.Popen(
+        [sys.executable, EXAMPLES / "health_check.py", *words], stdout=subprocess.PIPE
+    ) as child:
+        try:
+            assert collector.wait_for(lambda routes: ADDRESS in routes, PATIENCE)
+            Service.status = 503
+            assert collector.wait_for(lambda routes: ADDRESS not in routes, PATIENCE)
+            Service.status = 200
+            assert collector.wait_for(lambda routes: ADDRESS in routes, PATIENCE)
+        finally:
+            child.send_signal(signal.SIGINT)
+        assert child.wait(PATIENCE) == 0
+    server.shutdown()
+    server.server_close()
+
+
+def test_drain_asyncio_drains_before_it_withdraws(collector: Collector) -> None:
+    words = [collector.host, str(collector.port), ADDRESS]
+    with subprocess.Popen(
+        [sys.executable, EXAMPLES / "drain_asyncio.py", *words], stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert collector.wait_for(lambda routes: routes.get(ADDRESS, {}).get("med") == 10, PATIENCE)
+        assert collector.wait_for(lambda routes: routes.get(ADDRESS, {}).get("med") == 1000, PATIENCE)
+        assert collector.routes()[ADDRESS]["communities"] == ["65535:0"]
+        assert collector.wait_for(lambda routes: ADDRESS not in routes, PATIENCE)
+        out, _ = child.communicate(timeout=PATIENCE)
+
+    assert child.returncode == 0
+    for line in ("announced: True", "drained: True", "withdrawn: True"):
+        assert line in out.splitlines()
+
+
+def test_file_exists_follows_the_file(collector: Collector, tmp_path: Path) -> None:
+    # the command of this source tree, under its name
+    command = tmp_path / "rhi"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m rhi "$@"\n')
+    command.chmod(0o755)
+    flag = tmp_path / "up"
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    words = [str(flag), ADDRESS, collector.host, "--port", str(collector.port)]
+    with subprocess.Popen(
+        [EXAMPLES / "file_exists.sh", *words],
+        env={**os.environ, "PATH": path},
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as child:
+        try:
+            flag.touch()
+            assert collector.wait_for(lambda routes: ADDRESS in routes, PATIENCE)
+            flag.unlink()
+            assert collector.wait_for(lambda routes: ADDRESS not in routes, PATIENCE)
+        finally:
+            os.killpg(child.pid, signal.SIGTERM)

@@ -1,0 +1,104 @@
+"""`python -m bench`, which `make bench` runs from the top of the tree."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+from bench import machine, profiling, runner
+from bench.adapters import ADAPTERS, Rhi
+from bench.experiments import EXPERIMENTS
+from bench.ground import ground
+from bench.program import ROOT
+from bench.report import markdown, write_into
+from bench.results import Results
+from bench.runner import Plan
+
+DOCUMENT: Final = ROOT / "docs" / "performance.md"
+OUTPUT: Final = ROOT / "build" / "bench"
+
+# routes, runs, single routes of B3, seconds that a step may take, seconds after which one run is enough
+QUICK: Final = (100_000, 3, 20, 60.0, 15.0)
+FULL: Final = (1_000_000, 5, 100, 300.0, 200.0)
+
+
+def main() -> int:
+    """Measure, and write the results; returns the exit code."""
+    arguments = _parser().parse_args()
+    routes, runs, singles, timeout, patience = FULL if arguments.full else QUICK
+    plan = Plan(
+        experiments=arguments.only or list(EXPERIMENTS),
+        speakers=arguments.daemons or list(ADAPTERS),
+        routes=arguments.routes or routes,
+        runs=arguments.runs or runs,
+        singles=singles,
+        timeout=timeout,
+        patience=patience,
+        extended=arguments.extended,
+    )
+    section = "full" if arguments.full else "quick"
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    if arguments.profile:
+        Rhi.profile = str(OUTPUT / "profile")
+    results = Results(
+        command=shlex.join(["python", "-m", "bench", *sys.argv[1:]]),
+        options={"routes": f"{plan.routes:,}", "runs": plan.runs, "extended messages": plan.extended},
+        machine=machine.describe(),
+        versions=runner.versions(plan.speakers),
+    )
+    with ground() as place:
+        runner.run(plan, place, results)
+    results.save(OUTPUT / f"{section}.json")
+    text = markdown(results)
+    is_whole = not (arguments.only or arguments.daemons or arguments.routes or arguments.runs)
+    if (is_whole and not arguments.profile) or arguments.write:
+        write_into(DOCUMENT, section, text)
+        print(f"written: {_short(DOCUMENT)}, {_short(OUTPUT)}/{section}.json", file=sys.stderr)
+    else:
+        print(f"part of a run, so {_short(DOCUMENT)} stays as it is (--write)", file=sys.stderr)
+    print(text)
+    if arguments.profile:
+        print(profiling.summary(Rhi.profile))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__, allow_abbrev=False)
+    add = parser.add_argument
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help=f"{QUICK[0]:,} routes, {QUICK[1]} runs (default)")
+    size.add_argument("--full", action="store_true", help=f"{FULL[0]:,} routes, {FULL[1]} runs")
+    add("--only", metavar="B1,B4", type=_names(EXPERIMENTS), help=f"of {', '.join(EXPERIMENTS)}")
+    add("--daemons", metavar="rhi,bird", type=_names(ADAPTERS), help=f"of {', '.join(ADAPTERS)}")
+    add("--routes", metavar="N", type=int)
+    add("--runs", metavar="N", type=int)
+    add("--extended", action="store_true", help="the sink offers messages of 65,535 bytes (RFC 8654)")
+    add("--write", action="store_true", help="write a part of a run into docs/performance.md too")
+    add("--profile", action="store_true", help="run rhi under cProfile, which slows it down")
+    return parser
+
+
+def _names(known: Iterable[str]) -> Callable[[str], list[str]]:
+    """An argument type: names of a list, separated by commas, in the order of that list."""
+    names = list(known)
+
+    def parse(text: str) -> list[str]:
+        chosen = text.split(",")
+        for name in chosen:
+            if name not in names:
+                raise argparse.ArgumentTypeError(f"{name!r}: known are {', '.join(names)}")
+        return [name for name in names if name in chosen]
+
+    return parse
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(ROOT)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

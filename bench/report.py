@@ -1,0 +1,133 @@
+"""Results as Markdown: a table for each experiment, with rhi's ratio to each other one, and the targets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from bench.adapters import ADAPTERS, NO_DAEMONS
+from bench.experiments import EXPERIMENTS, NOT_YET, Experiment
+from bench.experiments.base import Measure, Reference, Target, Unit
+from bench.results import Results
+
+TITLES: Final = {
+    "rhi": "**rhi**",
+    "floor": "floor",
+    "bird": "BIRD",
+    "frr": "FRR",
+    "openbgpd": "OpenBGPD",
+    "gobgp": "GoBGP",
+    "exabgp": "ExaBGP",
+}
+
+
+def markdown(results: Results) -> str:
+    """The whole report."""
+    measured = [number for number in EXPERIMENTS if any(cell.experiment == number for cell in results.cells)]
+    parts = [_circumstances(results)]
+    parts += [_experiment(results, EXPERIMENTS[number]) for number in measured]
+    absent = {number: EXPERIMENTS[number].TITLE for number in EXPERIMENTS if number not in measured} | NOT_YET
+    lines = [f"- {number}: {title}" for number, title in sorted(absent.items(), key=_by_number)]
+    if lines:
+        parts.append("Not measured in this run:\n\n" + "\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def write_into(path: Path, section: str, text: str) -> None:
+    """Replace what stands between the markers of `section`.
+
+    Raises:
+        ValueError: the file has no such markers.
+    """
+    begin, end = f"<!-- bench {section}: begin -->", f"<!-- bench {section}: end -->"
+    before, found_begin, rest = path.read_text().partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not (found_begin and found_end):
+        raise ValueError(f"{path}: has no markers {begin} and {end}")
+    path.write_text(f"{before}{begin}\n\n{text}\n{end}{after}")
+
+
+def _circumstances(results: Results) -> str:
+    machine = ", ".join(f"{name} {value}" for name, value in results.machine.items())
+    options = ", ".join(f"{name} {value}" for name, value in results.options.items())
+    speakers = ", ".join(f"{TITLES[name]} {version}" for name, version in results.versions.items())
+    return f"`{results.command}`\n\nMachine: {machine}.\n\nOptions: {options}.\n\nSpeakers: {speakers}."
+
+
+def _experiment(results: Results, experiment: Experiment) -> str:
+    measures = [
+        measure
+        for measure in experiment.MEASURES
+        if any(_value(results, experiment, name, measure) is not None for name in results.versions)
+    ]
+    columns = ["speaker", "runs"]
+    for measure in measures:
+        columns += [measure.name, f"rhi ÷ {'' if len(measures) == 1 else 'it'}".strip()]
+    lines = ["| " + " | ".join(columns) + " |", "|---" * 2 + "|--:" * (len(columns) - 2) + "|"]
+    lines += [_row(results, experiment, name, measures) for name in results.versions]
+    ways = [
+        f"{TITLES[name]}: {ADAPTERS[name].WAYS[experiment.NUMBER]}"
+        for name in results.versions
+        if experiment.NUMBER in ADAPTERS[name].WAYS
+    ]
+    parts = [f"### {experiment.NUMBER}: {experiment.TITLE}", "\n".join(lines)]
+    if ways:
+        parts.append("Driven by: " + "; ".join(ways) + ".")
+    if experiment.TARGETS:
+        parts.append("\n".join(_verdict(results, experiment, target) for target in experiment.TARGETS))
+    return "\n\n".join(parts)
+
+
+def _row(results: Results, experiment: Experiment, name: str, measures: list[Measure]) -> str:
+    cell = results.cell(experiment.NUMBER, name)
+    fields = [TITLES[name], str(cell.runs)]
+    for measure in measures:
+        value = _value(results, experiment, name, measure)
+        ours = _value(results, experiment, "rhi", measure)
+        if value is None:
+            fields += [f"not measured: {cell.trouble}" if cell.trouble else "not measured", ""]
+            continue
+        samples = cell.samples[measure.samples]
+        spread = f" ({_shown(min(samples), measure.unit)}–{_shown(max(samples), measure.unit)})"
+        one_each = len(samples) == cell.runs > 1
+        fields.append(f"{_shown(value, measure.unit)} {measure.unit.value[1]}{spread if one_each else ''}")
+        fields.append("" if ours is None or name == "rhi" or not value else f"{ours / value:.2g}")
+    return "| " + " | ".join(fields) + " |"
+
+
+def _verdict(results: Results, experiment: Experiment, target: Target) -> str:
+    measure = next(measure for measure in experiment.MEASURES if measure.name == target.measure)
+    ours = _value(results, experiment, "rhi", measure)
+    if target.reference is Reference.ABSOLUTE:
+        aim = f"{_shown(target.limit, measure.unit)} {measure.unit.value[1]}"
+        got = None if ours is None else ours / target.limit
+        text = "" if ours is None else f"{_shown(ours, measure.unit)} {measure.unit.value[1]}"
+    else:
+        names = [name for name in results.versions if name not in NO_DAEMONS]
+        if target.reference is Reference.FLOOR:
+            names = ["floor"]
+        values = {name: _value(results, experiment, name, measure) for name in names}
+        known = {name: value for name, value in values.items() if value}
+        best = min(known, key=lambda name: known[name], default=None)
+        aim = f"{target.limit:g} × {target.reference.value}"
+        ratio = None if ours is None or best is None else ours / known[best]
+        got = None if ratio is None else ratio / target.limit
+        text = "" if ratio is None or best is None else f"{ratio:.2g} × {TITLES[best]}"
+    outcome = "not measured" if got is None else f"{'met' if got <= 1 else '**missed**'}, {text}"
+    return f"- {target.measure}, at most {aim}: {outcome}"
+
+
+def _value(results: Results, experiment: Experiment, name: str, measure: Measure) -> float | None:
+    if name not in results.versions:
+        return None
+    samples = results.cell(experiment.NUMBER, name).samples.get(measure.samples)
+    return measure.statistic(samples) if samples else None
+
+
+def _shown(value: float, unit: Unit) -> str:
+    scaled = value * unit.value[0]
+    return f"{scaled:.0f}" if scaled >= 1000 else f"{scaled:.3g}"
+
+
+def _by_number(item: tuple[str, str]) -> int:
+    return int(item[0][1:])

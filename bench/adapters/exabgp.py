@@ -74,10 +74,12 @@ class ExaBgp(Speaker):
         return self._tell_all("withdraw", None)
 
     def close(self) -> None:
-        if self._commands is not None:
-            os.close(self._commands)
-            self._commands = None
+        # `cat` is in no process group of ours: it ends when the pipe does, once it has been opened at all
+        pipe = self._pipe() if (self.folder / "commands").exists() else None
         super().close()
+        if pipe is not None:
+            os.close(pipe)
+            self._commands = None
 
     def _configure(self, routes: str) -> None:
         commands, answers = self.folder / "commands", self.folder / "answers"

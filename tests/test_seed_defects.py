@@ -10,6 +10,7 @@ import time
 import pytest
 
 import rhi
+from rhi.cli import main
 from rhi.model.events import SessionDown, SessionUp, StateChanged
 from rhi.testing.collector import Collector
 from tests.core.script import UPDATE, message
@@ -284,3 +285,21 @@ def test_seed_defect_05_a_session_is_established_only_with_the_peers_keepalive()
             peer.establish()
             events.wait(SessionUp)
             assert pool.status()[listener.host].last_error == ""
+
+
+def test_seed_defect_32_command_without_arguments_says_what_is_missing(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["speak"])
+
+    assert ended.value.code == 2
+    (sentence,) = capfd.readouterr().err.splitlines()
+    assert all(name in sentence for name in ("AS_NUMBER", "ROUTER_ID", "PEER"))
+
+
+def test_seed_defect_32_peer_may_be_the_ipv6_loopback_address() -> None:
+    with Collector("[::1]:0") as collector:
+        parameters = rhi.Parameters(as_number=65001, port=collector.port)
+        with rhi.Pool("192.0.2.10", {"::1": parameters}, ["2001:db8::80"]):
+            assert collector.wait_for(lambda routes: "2001:db8::80" in routes, PATIENCE)

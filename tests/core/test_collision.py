@@ -320,6 +320,7 @@ def test_silent_connection_may_still_become_the_session_when_ours_ends_with_an_e
     assert script.state is State.ESTABLISHED
     script.run(5)
     assert script.open == [theirs]
+    assert script.status.connection_attempts == 1
 
 
 def test_fault_on_one_of_two_connections_leaves_the_other() -> None:

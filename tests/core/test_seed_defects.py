@@ -395,6 +395,7 @@ def test_seed_defect_25_change_that_must_wait_is_made_when_a_reset_is_allowed() 
     script.configure(Parameters(as_number=OUR_AS, hold_time=30), allow_reset=True)
 
     assert script.take(ended)[-1] == (NOTIFICATION, b"\x06\x06")
+    assert [number > ended for number in script.open] == [True]  # at once, no pause as after a failure
     script.establish()
     assert script.status.hold_time == 30
 

@@ -123,7 +123,7 @@ def test_md5_key_that_changes_leaves_the_session_alone_and_counts_for_the_next()
     with rhi.Pool("192.0.2.2", {host: passive(password=KEY)}, listen=[(host, 0)]) as server:
         port = server.listen_addresses[0].port
         with rhi.Pool("192.0.2.1", {host: active(port, password=KEY)}) as client:
-            wait_until(lambda: established(server, host), "session")
+            wait_until(lambda: established(client, host) and established(server, host), "session")
             server.configure({host: passive(password=WRONG)})
             client.configure({host: active(port, password=WRONG)})
 

@@ -23,31 +23,22 @@ from ipaddress import IPv4Address
 from typing import Final
 
 from rhi.core.actions import Action, Connect, Disconnect
-from rhi.core.adj_rib_out import AdjRibOut, HeldCopy, count_passing, held_prefixes
+from rhi.core.adj_rib_out import held_prefixes
 from rhi.core.dialer import Dialer, DialEvent
-from rhi.core.export import NOT_NEGOTIATED, ExportPolicy
+from rhi.core.events import EventLog
 from rhi.core.fsm import Connection, Ending
-from rhi.core.open_policy import Negotiated, offered_families
-from rhi.core.received import readable_attributes
+from rhi.core.incoming import Incoming
+from rhi.core.open_policy import Negotiated
+from rhi.core.outgoing import Outgoing
 from rhi.core.route_table import RouteTable
 from rhi.core.timers import Timer
-from rhi.model.events import (
-    EndOfRibReceived,
-    EndOfRibSent,
-    Event,
-    RoutesHeldBack,
-    RoutesReceived,
-    SessionDown,
-    SessionUp,
-    StateChanged,
-)
+from rhi.model.events import Event, SessionDown, SessionUp, StateChanged
 from rhi.model.parameters import LIVE_FIELDS, Parameters
-from rhi.model.prefix import FAMILY_OF_CODES, FAMILY_OF_VERSION, Family, IPAddress
+from rhi.model.prefix import FAMILY_OF_CODES, IPAddress
 from rhi.model.status import State, Status, WallClock
 from rhi.wire.iana import CeaseError, ErrorCode, OpenError
 from rhi.wire.messages import RouteRefreshMessage
 from rhi.wire.notification import Notification
-from rhi.wire.update import Update
 
 _COLLISION: Final = Notification(ErrorCode.CEASE, CeaseError.CONNECTION_COLLISION_RESOLUTION)
 _ORDER: Final = {state: position for position, state in enumerate(State)}
@@ -57,7 +48,6 @@ class Peer:
     """A session with one neighbour, without sockets.
 
     Attributes:
-        name: the peer as events and status call it.
         parameters: as in force; see `configure` for those that wait.
     """
 
@@ -73,7 +63,6 @@ class Peer:
         reports_routes: bool = False,
     ) -> None:
         """`random` returns numbers in [0, 1); `reports_routes` makes events of received routes."""
-        self.name = name
         self.parameters = parameters
         self._wanted = parameters
         self._router_id = router_id
@@ -88,17 +77,15 @@ class Peer:
         self._dialing: int | None = None
         self._last_connection = 0
         self._session: Connection | None = None
-        self._policy: ExportPolicy | None = None
-        self._ribs: dict[Family, AdjRibOut] = {}
+        self._outgoing: Outgoing | None = None
+        self._incoming = Incoming()
         self._actions: list[Action] = []
-        self._events: list[Event] = []
-        self._held_back: dict[str, int] = {}
+        self._log = EventLog(name)
         self._with_capabilities = True
         self._stopped = True
         self._state = State.IDLE
         self._changed_at = now
         self._attempts = self._made = self._established = 0
-        self._received_routes = 0
         self._counted = (0, 0)
         self._last_error = ""
 
@@ -145,9 +132,9 @@ class Peer:
         live = {name: getattr(parameters, name) for name in LIVE_FIELDS}
         before, self.parameters = self.parameters, replace(self.parameters, **live)
         self._dialer.tune(parameters.connect_retry_time, parameters.connect_timeout)
-        if self._session is not None and self.parameters != before:
+        if self._session is not None and self._outgoing is not None and self.parameters != before:
             self._session.parameters = self.parameters
-            self._change_policy(self._session)
+            self._outgoing.configure(self.parameters)
         if self.pending_changes and (allow_reset or self._session is None):
             for connection in self._connections.values():
                 connection.end(
@@ -245,8 +232,8 @@ class Peer:
             return self._last_words.pop(connection, b"")
         parts = [bytes(found.output)] if found.output else []
         found.output.clear()
-        if found is self._session:
-            parts += self._pull_updates(limit)
+        if found is self._session and self._outgoing is not None:
+            parts += self._outgoing.pull(limit)
         if parts:
             found.sent(now)
         return b"".join(parts)
@@ -258,10 +245,18 @@ class Peer:
 
     def events(self) -> list[Event]:
         """What has happened since the last call."""
-        events, self._events = self._events, []
-        return events
+        return self._log.take()
 
     # Getters
+
+    @property
+    def name(self) -> str:
+        """The peer as events and status call it; may be changed."""
+        return self._log.peer
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._log.peer = name
 
     @property
     def state(self) -> State:
@@ -277,9 +272,9 @@ class Peer:
     @property
     def is_pending(self) -> bool:
         """The peer of an established session has yet to be told something."""
-        if self._session is None:
+        if self._session is None or self._outgoing is None:
             return False
-        return bool(self._session.output) or any(rib.is_pending for rib in self._ribs.values())
+        return bool(self._session.output) or self._outgoing.is_pending
 
     @property
     def session_connection(self) -> int | None:
@@ -295,7 +290,8 @@ class Peer:
         """A copy of all there is to know."""
         connection = self._session or next(reversed(self._connections.values()), None)
         negotiated = connection.negotiated if connection is not None else None
-        copies: list[HeldCopy] = [copy for rib in self._ribs.values() for copy in rib.routes()]
+        outgoing = self._outgoing
+        copies = [] if outgoing is None else outgoing.routes()
         advertised, withdrawn = self._count_routes()
         since = max(0.0, now - self._changed_at)
         retry_at = self._dialer.timers.deadline(Timer.CONNECT_RETRY)
@@ -306,7 +302,7 @@ class Peer:
             update_calculation_ms=update_calculation_ms,
             advertised_routes=advertised,
             withdrawn_routes=withdrawn,
-            current_routes=sum(len(rib) for rib in self._ribs.values()),
+            current_routes=0 if outgoing is None else len(outgoing),
             connection_attempts=self._attempts,
             successful_connections=self._made,
             established_sessions=self._established,
@@ -317,13 +313,13 @@ class Peer:
             local_ip="" if connection is None else str(connection.local),
             remote_ip="" if connection is None else str(connection.remote),
             remote_router_id="" if negotiated is None else str(negotiated.remote_router_id),
-            families=tuple(family.label for family in self._ribs),
-            end_of_rib=tuple(family.label for family, rib in self._ribs.items() if rib.end_of_rib_sent),
+            families=() if outgoing is None else tuple(each.label for each in outgoing.families),
+            end_of_rib=() if outgoing is None else tuple(each.label for each in outgoing.ended_families),
             pending_routes=self.is_pending,
-            held_back=self._find_held_back(),
+            held_back={} if outgoing is None else outgoing.held_back(),
             pending_changes=self.pending_changes,
             retry_in_s=None if retry_at is None else max(0.0, retry_at - now),
-            received_routes=self._received_routes,
+            received_routes=self._incoming.routes,
             read_adj_rib_out=lambda: [str(prefix) for prefix in held_prefixes(copies)],
         )
 
@@ -392,23 +388,14 @@ class Peer:
         self._session = connection
         self._established += 1
         self._last_error = ""
-        self._received_routes = 0
         self._counted = (0, 0)
-        self._held_back = {}
-        self._policy = ExportPolicy(self.parameters, negotiated, connection.local, self._router_id)
-        self._ribs = {
-            family: AdjRibOut(
-                self._table,
-                family,
-                self._policy,
-                negotiated.max_message_size,
-                marks_refresh=negotiated.enhanced_refresh,
-            )
-            for family in negotiated.families
-        }
+        self._incoming = Incoming(self._log if self._reports_routes else None)
+        self._outgoing = Outgoing(
+            self.parameters, negotiated, connection.local, self._router_id, self._table, self._log
+        )
         self._dialer.handle(DialEvent.ESTABLISHED, now)
         self._note_state(now)
-        self._events.append(
+        self._log.add(
             SessionUp(
                 peer=self.name,
                 local_ip=str(connection.local),
@@ -434,7 +421,7 @@ class Peer:
         notification = ending.sent or ending.received
         if ending.received is not None and _is_capability_refusal(ending.received):
             self._with_capabilities = not self._with_capabilities
-        self._events.append(
+        self._log.add(
             SessionDown(
                 peer=self.name,
                 local=ending.local,
@@ -456,15 +443,15 @@ class Peer:
 
     def _session_down(self, now: float) -> None:
         self._counted = self._count_routes()
-        for rib in self._ribs.values():
-            rib.close()
-        self._ribs = {}
+        if self._outgoing is not None:
+            self._outgoing.close()
+        self._outgoing = None
         self._session = None
         self._dialer.session_ended(now - self._changed_at)
 
     def _attempt_failed(self, reason: str) -> None:
         self._last_error = reason
-        self._events.append(SessionDown(peer=self.name, local=False, reason=reason, established=False))
+        self._log.add(SessionDown(peer=self.name, local=False, reason=reason, established=False))
 
     def _obey_dialer(self) -> None:
         should_connect, should_abandon = self._dialer.take_wishes()
@@ -482,7 +469,7 @@ class Peer:
         before, self._state = self._state, self.state
         if before is not self._state:
             self._changed_at = now
-            self._events.append(StateChanged(peer=self.name, before=before, after=self._state))
+            self._log.add(StateChanged(peer=self.name, before=before, after=self._state))
 
     def _take_wanted(self) -> None:
         """Take the parameters that a session was in the way of."""
@@ -491,84 +478,21 @@ class Peer:
         self._dialer.is_passive = self.parameters.passive
 
     def _take_received(self, connection: Connection) -> None:
-        """Act on the messages of an established session: refresh, count, tell."""
+        """Act on the messages of an established session."""
         for message in connection.received:
-            if isinstance(message, RouteRefreshMessage):
+            if not isinstance(message, RouteRefreshMessage):
+                self._incoming.take(message)
+            elif self._outgoing is not None and message.subtype == 0:
                 family = FAMILY_OF_CODES.get((message.afi, message.safi))
-                # a family that was not agreed on is ignored (RFC 2918 §4)
-                if family in self._ribs and message.subtype == 0:
-                    self._ribs[family].refresh()
-            else:
-                self._received_routes += len(message.all_announced)
-                if self._reports_routes:
-                    self._report_routes(message)
+                if family is not None:
+                    self._outgoing.refresh(family)
         connection.received.clear()
-
-    def _report_routes(self, update: Update) -> None:
-        family = update.end_of_rib
-        if family is not None:
-            self._events.append(EndOfRibReceived(peer=self.name, family=family.label))
-            return
-        announced = update.all_announced
-        self._events.append(
-            RoutesReceived(
-                peer=self.name,
-                announced=announced,
-                withdrawn=update.all_withdrawn,
-                attributes=readable_attributes(update) if announced else None,
-            )
-        )
-
-    def _change_policy(self, connection: Connection) -> None:
-        assert connection.negotiated is not None
-        self._policy = ExportPolicy(self.parameters, connection.negotiated, connection.local, self._router_id)
-        for rib in self._ribs.values():
-            rib.change_policy(self._policy)
-
-    def _pull_updates(self, limit: int) -> list[bytes]:
-        """UPDATEs of all families; each gets its share, so that none waits for another's full table."""
-        messages: list[bytes] = []
-        pending = [(family, rib) for family, rib in self._ribs.items() if rib.is_pending]
-        for family, rib in pending:
-            was_sent = rib.end_of_rib_sent
-            messages += rib.pull(max(1, limit // len(pending)))
-            if rib.end_of_rib_sent and not was_sent:
-                self._events.append(EndOfRibSent(peer=self.name, family=family.label))
-        if pending and not any(rib.is_pending for _, rib in pending):
-            self._tell_held_back()
-        return messages
-
-    def _tell_held_back(self) -> None:
-        held_back = self._find_held_back()
-        for reason in sorted({*held_back, *self._held_back}):
-            count = held_back.get(reason, 0)
-            if count != self._held_back.get(reason, 0):
-                self._events.append(RoutesHeldBack(peer=self.name, reason=reason, count=count))
-        self._held_back = held_back
-
-    def _find_held_back(self) -> dict[str, int]:
-        """Routes that the peer ought to have and cannot be sent, by reason."""
-        found: dict[str, int] = {}
-        if self._session is None or self._policy is None:
-            return found
-        for family in offered_families(self.parameters, FAMILY_OF_VERSION[self._session.local.version]):
-            rib = self._ribs.get(family)
-            counts = self._not_negotiated(family, self._policy) if rib is None else rib.held_back()
-            for reason, count in counts.items():
-                if count:
-                    found[reason] = found.get(reason, 0) + count
-        return found
-
-    def _not_negotiated(self, family: Family, policy: ExportPolicy) -> dict[str, int]:
-        blocks = self._table.blocks(family)
-        return {NOT_NEGOTIATED: sum(sum(count_passing(block, policy).values()) for block in blocks)}
 
     def _count_routes(self) -> tuple[int, int]:
         """Routes announced and withdrawn in UPDATEs of this session; of the last one when there is none."""
-        if self._session is None:
+        if self._outgoing is None:
             return self._counted
-        ribs = self._ribs.values()
-        return sum(rib.advertised for rib in ribs), sum(rib.withdrawn for rib in ribs)
+        return self._outgoing.advertised, self._outgoing.withdrawn
 
 
 def _can_restart(connection: Connection) -> bool:

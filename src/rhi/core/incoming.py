@@ -1,11 +1,47 @@
-"""What a peer announced, in a form for people and JSON."""
+"""What a session hears from its peer: routes are counted and dropped, and reported when somebody asks."""
 
 from ipaddress import ip_address
 from typing import Any
 
+from rhi.core.events import EventLog
+from rhi.model.events import EndOfRibReceived, RoutesReceived
 from rhi.wire.attributes import RawAttribute
 from rhi.wire.iana import AttributeCode, SegmentType
 from rhi.wire.update import Update
+
+
+class Incoming:
+    """The receiving side of one established session.
+
+    Attributes:
+        routes: announced by the peer since the session began.
+    """
+
+    def __init__(self, log: EventLog | None = None) -> None:
+        """With `log`, it gets RoutesReceived and EndOfRibReceived."""
+        self.routes = 0
+        self._log = log
+
+    def take(self, update: Update) -> None:
+        """Act on one UPDATE."""
+        self.routes += len(update.all_announced)
+        if self._log is not None:
+            self._report(update, self._log)
+
+    def _report(self, update: Update, log: EventLog) -> None:
+        family = update.end_of_rib
+        if family is not None:
+            log.add(EndOfRibReceived(peer=log.peer, family=family.label))
+            return
+        announced = update.all_announced
+        log.add(
+            RoutesReceived(
+                peer=log.peer,
+                announced=announced,
+                withdrawn=update.all_withdrawn,
+                attributes=readable_attributes(update) if announced else None,
+            )
+        )
 
 
 def readable_attributes(update: Update) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rhi.core.received import readable_attributes
+from rhi.core.incoming import readable_attributes
 from rhi.model.attributes import Origin
 from rhi.model.communities import Community, ExtendedCommunity, LargeCommunity
 from rhi.wire.attributes import Aggregator, AsSegment, RawAttribute

@@ -1,0 +1,138 @@
+"""What one session tells its peer: an Adj-RIB-Out for each family agreed on, all under one export policy.
+
+Made when the session comes up and closed with it. `pull` hands out UPDATEs of all families in turn; what
+cannot be told is counted by reason.
+"""
+
+from ipaddress import IPv4Address
+
+from rhi.core.adj_rib_out import AdjRibOut, HeldCopy, count_passing
+from rhi.core.events import EventLog
+from rhi.core.export import NOT_NEGOTIATED, ExportPolicy
+from rhi.core.open_policy import Negotiated, offered_families
+from rhi.core.route_table import RouteTable
+from rhi.model.events import EndOfRibSent, RoutesHeldBack
+from rhi.model.parameters import Parameters
+from rhi.model.prefix import FAMILY_OF_VERSION, Family, IPAddress
+
+
+class Outgoing:
+    """The sending side of one established session."""
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        negotiated: Negotiated,
+        local: IPAddress,
+        router_id: IPv4Address,
+        table: RouteTable,
+        log: EventLog,
+    ) -> None:
+        """`local` is our end of the TCP connection; `log` gets EndOfRibSent and RoutesHeldBack."""
+        self._parameters = parameters
+        self._negotiated = negotiated
+        self._local = local
+        self._router_id = router_id
+        self._table = table
+        self._log = log
+        self._held_back: dict[str, int] = {}
+        self._policy = self._make_policy()
+        self._ribs = {
+            family: AdjRibOut(
+                table,
+                family,
+                self._policy,
+                negotiated.max_message_size,
+                marks_refresh=negotiated.enhanced_refresh,
+            )
+            for family in negotiated.families
+        }
+
+    @property
+    def is_pending(self) -> bool:
+        """The peer has yet to be told something."""
+        return any(rib.is_pending for rib in self._ribs.values())
+
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """Families agreed on."""
+        return tuple(self._ribs)
+
+    @property
+    def ended_families(self) -> tuple[Family, ...]:
+        """Families whose End-of-RIB has been handed out."""
+        return tuple(family for family, rib in self._ribs.items() if rib.end_of_rib_sent)
+
+    @property
+    def advertised(self) -> int:
+        """Routes put into UPDATEs."""
+        return sum(rib.advertised for rib in self._ribs.values())
+
+    @property
+    def withdrawn(self) -> int:
+        """Routes withdrawn in UPDATEs."""
+        return sum(rib.withdrawn for rib in self._ribs.values())
+
+    def __len__(self) -> int:
+        """Routes the peer holds from us."""
+        return sum(len(rib) for rib in self._ribs.values())
+
+    def routes(self) -> list[HeldCopy]:
+        """Copies of what the peer holds; see `AdjRibOut.routes`."""
+        return [copy for rib in self._ribs.values() for copy in rib.routes()]
+
+    def configure(self, parameters: Parameters) -> None:
+        """Send what comes out differently under other parameters."""
+        self._parameters = parameters
+        self._policy = self._make_policy()
+        for rib in self._ribs.values():
+            rib.change_policy(self._policy)
+
+    def refresh(self, family: Family) -> None:
+        """Send one family again; one that was not agreed on is ignored (RFC 2918 §4)."""
+        if family in self._ribs:
+            self._ribs[family].refresh()
+
+    def pull(self, limit: int) -> list[bytes]:
+        """UPDATEs of all families; each gets its share, so that none waits for another's full table."""
+        messages: list[bytes] = []
+        pending = [(family, rib) for family, rib in self._ribs.items() if rib.is_pending]
+        for family, rib in pending:
+            was_sent = rib.end_of_rib_sent
+            messages += rib.pull(max(1, limit // len(pending)))
+            if rib.end_of_rib_sent and not was_sent:
+                self._log.add(EndOfRibSent(peer=self._log.peer, family=family.label))
+        if pending and not any(rib.is_pending for _, rib in pending):
+            self._tell_held_back()
+        return messages
+
+    def held_back(self) -> dict[str, int]:
+        """Routes that the peer ought to have and cannot be sent, by reason."""
+        found: dict[str, int] = {}
+        for family in offered_families(self._parameters, FAMILY_OF_VERSION[self._local.version]):
+            rib = self._ribs.get(family)
+            counts = self._not_negotiated(family) if rib is None else rib.held_back()
+            for reason, count in counts.items():
+                if count:
+                    found[reason] = found.get(reason, 0) + count
+        return found
+
+    def close(self) -> None:
+        """The session is over: the peer holds nothing any more."""
+        for rib in self._ribs.values():
+            rib.close()
+
+    def _make_policy(self) -> ExportPolicy:
+        return ExportPolicy(self._parameters, self._negotiated, self._local, self._router_id)
+
+    def _tell_held_back(self) -> None:
+        held_back = self.held_back()
+        for reason in sorted({*held_back, *self._held_back}):
+            count = held_back.get(reason, 0)
+            if count != self._held_back.get(reason, 0):
+                self._log.add(RoutesHeldBack(peer=self._log.peer, reason=reason, count=count))
+        self._held_back = held_back
+
+    def _not_negotiated(self, family: Family) -> dict[str, int]:
+        blocks = self._table.blocks(family)
+        return {NOT_NEGOTIATED: sum(sum(count_passing(block, self._policy).values()) for block in blocks)}

@@ -27,7 +27,7 @@ from rhi.wire.messages import KEEPALIVE, Framer, RouteRefreshMessage, encode_mes
 from rhi.wire.mp_nlri import MpReach, MpUnreach
 from rhi.wire.notification import Notification
 from rhi.wire.open import Open
-from rhi.wire.prefix import decode_prefixes
+from rhi.wire.prefix import Prefixes, encode_prefixes
 from rhi.wire.reader import Reader
 from rhi.wire.update import Update, end_of_rib_body
 
@@ -85,6 +85,14 @@ def _reader(data: bytes) -> Reader:
 
 def _frame(data: bytes) -> None:
     list(Framer().feed(data))
+
+
+def _decode_prefixes(data: bytes) -> None:
+    for family in Family:
+        found = Prefixes.decode(_reader(data), family)
+        assert len(found) == len([str(prefix) for prefix in found])
+        again = Prefixes.decode(_reader(encode_prefixes(found)), family)
+        assert again == found, again
 
 
 def _decode_update(data: bytes) -> None:
@@ -186,7 +194,7 @@ TARGETS: Final[dict[str, Target]] = {
         (MpUnreach(2, 1, (_ROUTE6,)).encode(),),
     ),
     "prefixes": Target(
-        lambda data: [str(prefix) for prefix in decode_prefixes(_reader(data), Family.IPV4_UNICAST)],
+        _decode_prefixes,
         (NotificationError,),
         (b"\x20\xc0\x00\x02\x01\x18\xc6\x33\x64\x00",),
     ),

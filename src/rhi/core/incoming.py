@@ -24,7 +24,7 @@ class Incoming:
 
     def take(self, update: Update) -> None:
         """Act on one UPDATE."""
-        self.routes += len(update.all_announced)
+        self.routes += update.announced_count
         if self._log is not None:
             self._report(update, self._log)
 

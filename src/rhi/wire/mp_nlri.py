@@ -7,10 +7,11 @@ reserved (1)
 NLRI
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rhi.model.prefix import FAMILY_OF_CODES, Prefix
-from rhi.wire.prefix import decode_prefixes, encode_prefixes
+from rhi.wire.prefix import Prefixes, encode_prefixes
 from rhi.wire.reader import Reader
 
 
@@ -25,7 +26,7 @@ class MpReach:
     afi: int
     safi: int
     next_hop: bytes
-    prefixes: tuple[Prefix, ...]
+    prefixes: Sequence[Prefix]
 
     def encode(self) -> bytes:
         """The attribute's value."""
@@ -49,7 +50,7 @@ class MpReach:
             return cls(afi, safi, next_hop, ())
         if len(next_hop) not in (family.size, 16, 32):
             raise reader.fail(f"next hop of {len(next_hop)} octets")
-        return cls(afi, safi, next_hop, tuple(decode_prefixes(reader, family)))
+        return cls(afi, safi, next_hop, Prefixes.decode(reader, family))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class MpUnreach:
 
     afi: int
     safi: int
-    prefixes: tuple[Prefix, ...]
+    prefixes: Sequence[Prefix]
     is_empty: bool = False
 
     def encode(self) -> bytes:
@@ -74,4 +75,4 @@ class MpUnreach:
         if family is None:
             reader.rest()
             return cls(afi, safi, (), is_empty)
-        return cls(afi, safi, tuple(decode_prefixes(reader, family)), is_empty)
+        return cls(afi, safi, Prefixes.decode(reader, family), is_empty)

@@ -5,6 +5,7 @@
 The messages rhi sends are put together in `core.adj_rib_out` from parts that are encoded here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,7 +14,7 @@ from rhi.model.prefix import FAMILY_OF_CODES, Family, Prefix
 from rhi.wire.attributes import OPTIONAL, Attributes, attribute_header, decode_attributes, encode_attributes
 from rhi.wire.iana import AttributeCode, ErrorCode, SegmentType, UpdateError
 from rhi.wire.mp_nlri import MpReach, MpUnreach
-from rhi.wire.prefix import decode_prefixes, encode_prefixes
+from rhi.wire.prefix import Prefixes, encode_prefixes
 from rhi.wire.reader import Reader
 
 _MANDATORY: Final = (AttributeCode.ORIGIN, AttributeCode.AS_PATH)
@@ -28,9 +29,9 @@ class Update:
         attributes: value by attribute code.
     """
 
-    withdrawn: tuple[Prefix, ...] = ()
+    withdrawn: Sequence[Prefix] = ()
     attributes: Attributes = field(default_factory=dict, hash=False)
-    announced: tuple[Prefix, ...] = ()
+    announced: Sequence[Prefix] = ()
 
     def encode(self, *, four_octet_as: bool) -> bytes:
         """The message body."""
@@ -74,16 +75,22 @@ class Update:
         return None
 
     @property
+    def announced_count(self) -> int:
+        """How many routes are announced, of all families; no object is made for it."""
+        reach: MpReach | None = self.attributes.get(AttributeCode.MP_REACH_NLRI)
+        return len(self.announced) + (0 if reach is None else len(reach.prefixes))
+
+    @property
     def all_announced(self) -> tuple[Prefix, ...]:
         """Routes announced, of all families."""
         reach: MpReach | None = self.attributes.get(AttributeCode.MP_REACH_NLRI)
-        return self.announced + (reach.prefixes if reach is not None else ())
+        return (*self.announced, *(() if reach is None else reach.prefixes))
 
     @property
     def all_withdrawn(self) -> tuple[Prefix, ...]:
         """Routes withdrawn, of all families."""
         unreach: MpUnreach | None = self.attributes.get(AttributeCode.MP_UNREACH_NLRI)
-        return self.withdrawn + (unreach.prefixes if unreach is not None else ())
+        return (*self.withdrawn, *(() if unreach is None else unreach.prefixes))
 
 
 def update_body(withdrawn: bytes, attributes: bytes, announced: bytes) -> bytes:
@@ -107,9 +114,9 @@ def end_of_rib_body(family: Family) -> bytes:
     )
 
 
-def _decode_ipv4(packed: bytes) -> tuple[Prefix, ...]:
+def _decode_ipv4(packed: bytes) -> Prefixes:
     reader = Reader(packed, ErrorCode.UPDATE_MESSAGE, UpdateError.INVALID_NETWORK_FIELD)
-    return tuple(decode_prefixes(reader, Family.IPV4_UNICAST))
+    return Prefixes.decode(reader, Family.IPV4_UNICAST)
 
 
 def _check_confederation(attributes: Attributes) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
+from itertools import product
 from typing import Final
 
 from rhi.cli.lines import parse_command, parse_routes
@@ -22,6 +23,7 @@ from rhi.wire.capabilities import (
     UnknownCapability,
     decode_capabilities,
 )
+from rhi.wire.faults import MAX_FAULTS, Treatment
 from rhi.wire.iana import AttributeCode, MessageType, SegmentType
 from rhi.wire.messages import KEEPALIVE, Framer, RouteRefreshMessage, encode_message
 from rhi.wire.mp_nlri import MpReach, MpUnreach
@@ -95,11 +97,23 @@ def _decode_prefixes(data: bytes) -> None:
         assert again == found, again
 
 
+def _decode_attributes(data: bytes) -> None:
+    for internal in (True, False):
+        attributes, faults = decode_attributes(data, four_octet_as=True, internal=internal)
+        assert len(faults) <= MAX_FAULTS
+        again = encode_attributes(attributes, four_octet_as=True)
+        _, remaining = decode_attributes(again, four_octet_as=True, internal=internal)
+        assert remaining == [], remaining
+
+
 def _decode_update(data: bytes) -> None:
     if len(data) >= 4:  # the framer hands out nothing shorter
-        for four_octet_as in (True, False):
-            update = Update.decode(data, four_octet_as=four_octet_as, internal=False)
+        for internal, four_octet_as in product((True, False), repeat=2):
+            update = Update.decode(data, four_octet_as=four_octet_as, internal=internal)
             update.encode(four_octet_as=four_octet_as)
+            assert update.treatment is not Treatment.SESSION_RESET
+            assert update.treatment is not Treatment.TREAT_AS_WITHDRAW or not update.all_announced
+            assert not (update.end_of_rib and (update.all_announced or update.all_withdrawn or update.faults))
 
 
 def _decode_notification(data: bytes) -> None:
@@ -180,9 +194,7 @@ TARGETS: Final[dict[str, Target]] = {
         (NotificationError,),
         (_UPDATE.encode(four_octet_as=True), end_of_rib_body(Family.IPV6_UNICAST)),
     ),
-    "attributes": Target(
-        lambda data: decode_attributes(_reader(data), four_octet_as=True), (NotificationError,), (_ENCODED,)
-    ),
+    "attributes": Target(_decode_attributes, (NotificationError,), (_ENCODED,)),
     "mp-reach": Target(
         lambda data: MpReach.decode(_reader(data)),
         (NotificationError,),

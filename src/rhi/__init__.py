@@ -27,6 +27,7 @@ from rhi.model.events import (
     SessionDown,
     SessionUp,
     StateChanged,
+    UpdateMalformed,
 )
 from rhi.model.observer import Observer
 from rhi.model.parameters import Parameters, Role
@@ -69,6 +70,7 @@ __all__ = [
     "State",
     "StateChanged",
     "Status",
+    "UpdateMalformed",
     "__version__",
     "aio",
 ]

@@ -24,6 +24,8 @@ TO_PEER: Any = {"peer": "192.0.2.1"}
          ["192.0.2.1 Remote shutdown"]),
         (events.EndOfRibSent(**TO_PEER, family="ipv4"), ["192.0.2.1 all ipv4 routes sent"]),
         (events.EndOfRibReceived(**TO_PEER, family="ipv6"), ["192.0.2.1 all ipv6 routes received"]),
+        (events.UpdateMalformed(**TO_PEER, treatment="attribute discard", detail="ORIGIN: twice", count=7),
+         ["192.0.2.1 malformed UPDATE, attribute discard: ORIGIN: twice (7 in this session)"]),
         (events.RoutesHeldBack(**TO_PEER, reason="no_next_hop", count=0),
          ["192.0.2.1 no routes held back any more (no_next_hop): "
           + "they have no usable next hop; give one, see -4 and -6"]),

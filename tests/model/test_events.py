@@ -22,6 +22,7 @@ from rhi.model.events import (
     SessionDown,
     SessionUp,
     StateChanged,
+    UpdateMalformed,
 )
 from rhi.model.prefix import to_prefix
 from rhi.model.status import State
@@ -82,6 +83,15 @@ EVENTS: list[tuple[Event, dict[str, Any]]] = [
             "announced": ["192.0.2.9"],
             "withdrawn": ["2001:db8::/32"],
             "attributes": None,
+        },
+    ),
+    (
+        UpdateMalformed(peer=PEER, treatment="treat-as-withdraw", detail="ORIGIN is missing", count=3),
+        {
+            "event": "update_malformed",
+            "treatment": "treat-as-withdraw",
+            "detail": "ORIGIN is missing",
+            "count": 3,
         },
     ),
 ]

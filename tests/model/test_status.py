@@ -57,6 +57,7 @@ def test_status_json_continues_with_ours() -> None:
         "pending_changes",
         "retry_in_s",
         "received_routes",
+        "malformed_updates",
     ]
 
 

@@ -21,25 +21,38 @@ from rhi.wire.attributes import (
     encode_attribute,
     encode_attributes,
 )
+from rhi.wire.faults import MAX_FAULTS, Treatment
 from rhi.wire.iana import AttributeCode, ErrorCode, SegmentType, UpdateError
 from rhi.wire.mp_nlri import MpReach, MpUnreach
-from rhi.wire.reader import Reader
 from tests.wire.attempt import attempt
 
+DISCARD, WITHDRAW, RESET = Treatment
 SEQUENCE, SET = SegmentType.AS_SEQUENCE, SegmentType.AS_SET
 LONG_PATH = (AsSegment(SEQUENCE, (65000,) * 255), AsSegment(SET, (1, 4200000000)))
 
 
 def decode(data: bytes, *, four_octet_as: bool = True) -> Attributes:
-    return decode_attributes(Reader(data, 3, 1), four_octet_as=four_octet_as)
+    """Values of attributes from an internal peer, in which nothing is wrong."""
+    attributes, faults = decode_attributes(data, four_octet_as=four_octet_as, internal=True)
+    assert faults == []
+    return attributes
 
 
-def fault(data: str, *, four_octet_as: bool = True) -> tuple[int, int, str]:
-    """Code, subcode and data of the NOTIFICATION that attributes of these bytes are answered with."""
-    with pytest.raises(NotificationError) as caught:
-        decode(bytes.fromhex(data), four_octet_as=four_octet_as)
-    assert caught.value.detail
-    return caught.value.code, caught.value.subcode, caught.value.data.hex()
+def fault(
+    data: str, *, four_octet_as: bool = True, internal: bool = True
+) -> tuple[Treatment, int, str, set[int]]:
+    """Treatment of the one fault, subcode and data of its NOTIFICATION, and the codes that were kept."""
+    result = attempt(
+        lambda: decode_attributes(bytes.fromhex(data), four_octet_as=four_octet_as, internal=internal)
+    )
+    if isinstance(result, NotificationError):
+        assert result.code == ErrorCode.UPDATE_MESSAGE
+        assert result.detail
+        return RESET, result.subcode, result.data.hex(), set()
+    attributes, faults = result
+    (found,) = faults
+    assert found.detail
+    return found.treatment, found.subcode, found.data.hex(), set(attributes)
 
 
 def packed(text: str) -> str:
@@ -238,34 +251,64 @@ def test_raw_attribute_loses_an_extended_length_that_it_does_not_need() -> None:
 
 @pytest.mark.parametrize("text", ["40 63 01 ff", "00 63 00", "50 63 0001 ff", "40 00 00"])
 def test_rfc4271_6_3_unknown_well_known_attribute_is_sent_back_whole(text: str) -> None:
-    assert fault(text) == (3, UpdateError.UNRECOGNIZED_WELL_KNOWN_ATTRIBUTE, packed(text))
+    assert fault(text) == (RESET, UpdateError.UNRECOGNIZED_WELL_KNOWN_ATTRIBUTE, packed(text), set())
 
 
 # --- lists
 
 
+@pytest.mark.parametrize("text", ["40010100 40010100", "40010100 40010102", "40010100 c00101ff"])
+def test_rfc7606_3_g_attribute_that_appears_again_is_discarded_and_the_first_kept(text: str) -> None:
+    attributes, faults = decode_attributes(bytes.fromhex(text), four_octet_as=True, internal=False)
+
+    assert attributes == {AttributeCode.ORIGIN: Origin.IGP}
+    assert [(each.treatment, each.detail) for each in faults] == [(DISCARD, "ORIGIN appears twice")]
+
+
+def test_rfc7606_3_g_unknown_attribute_that_appears_again_is_discarded() -> None:
+    assert fault("c06300 c06301ff") == (DISCARD, UpdateError.MALFORMED_ATTRIBUTE_LIST, "", {0x63})
+
+
+def test_rfc7606_3_g_malformed_attribute_is_not_made_good_by_another() -> None:
+    attributes, faults = decode_attributes(
+        bytes.fromhex("40010103 40010100"), four_octet_as=True, internal=False
+    )
+
+    assert attributes == {}
+    assert [each.treatment for each in faults] == [WITHDRAW, DISCARD]
+
+
+@pytest.mark.parametrize("text", ["800f03 0002 01", "800e09 0001 01 04 c0000201 00"])
+def test_rfc7606_3_g_mp_attribute_that_appears_twice_ends_the_session(text: str) -> None:
+    assert fault(text + text) == (RESET, UpdateError.MALFORMED_ATTRIBUTE_LIST, "", set())
+
+
 @pytest.mark.parametrize(
-    "text",
-    [
-        "40010100 40010100",
-        "40010100 40010102",
-        "800401",
-        "c06300 c06300",
-        "c01100 c01100",
-        "c01106020100000001 c01106020100000001",
-    ],
+    "text", ["40", "40 02", "50 02 00", "40 02 02 00", "50 02 0002 00", "c0 63 ff 00", "00", "80 04 01"]
 )
-def test_rfc4271_6_3_attribute_list_that_is_malformed_has_no_data(text: str) -> None:
-    assert fault(text, four_octet_as=False) == (3, UpdateError.MALFORMED_ATTRIBUTE_LIST, "")
+def test_rfc7606_4_attribute_longer_than_the_list_is_treated_as_withdraw(text: str) -> None:
+    assert fault("40010100" + text) == (WITHDRAW, UpdateError.MALFORMED_ATTRIBUTE_LIST, "", {1})
 
 
-@pytest.mark.parametrize("text", ["40", "40 01", "50 01 00", "40 01 02 00", "50 01 0002 00", "c0 63 ff 00"])
-def test_rfc4271_6_3_attribute_longer_than_the_field_is_a_malformed_list(text: str) -> None:
-    assert fault(text) == (3, UpdateError.MALFORMED_ATTRIBUTE_LIST, "")
+@pytest.mark.parametrize("text", ["80 0e", "80 0e 05", "90 0e 00", "80 0f 04 0002 01", "90 0f 0004 0002 01"])
+def test_rfc7606_3_j_mp_attribute_longer_than_the_list_ends_the_session(text: str) -> None:
+    assert fault("40010100" + text) == (RESET, UpdateError.MALFORMED_ATTRIBUTE_LIST, "", set())
+
+
+@pytest.mark.parametrize("strong", ["40010103", "40030400000000"])
+def test_rfc7606_3_h_faults_are_bounded_and_keep_the_strongest(strong: str) -> None:
+    data = bytes.fromhex("80040400000001" * 100 + strong)
+
+    attributes, faults = decode_attributes(data, four_octet_as=True, internal=False)
+
+    assert attributes == {AttributeCode.MULTI_EXIT_DISC: 1}
+    assert len(faults) == MAX_FAULTS
+    assert {each.treatment for each in faults} == {DISCARD, WITHDRAW}
 
 
 # --- flags
 
+WITH_ROUTES = (AttributeCode.MP_REACH_NLRI, AttributeCode.MP_UNREACH_NLRI)
 WRONG_FLAGS = [
     f"{flags:02x}{text[2:]}"
     for code, _, text, _ in {pair[0]: pair for pair in PAIRS}.values()
@@ -274,13 +317,15 @@ WRONG_FLAGS = [
 
 
 @pytest.mark.parametrize("text", WRONG_FLAGS)
-def test_rfc4271_6_3_flags_that_conflict_are_sent_back_with_the_attribute(text: str) -> None:
-    assert fault(text) == (3, UpdateError.ATTRIBUTE_FLAGS, packed(text))
+def test_rfc7606_3_c_flags_that_conflict_are_treated_as_withdraw_or_end_the_session(text: str) -> None:
+    treatment = RESET if bytes.fromhex(text)[1] in WITH_ROUTES else WITHDRAW
+
+    assert fault(text) == (treatment, UpdateError.ATTRIBUTE_FLAGS, packed(text), set())
 
 
 @pytest.mark.parametrize("text", ["80 01 01 07", "80 01 02 0000", "40 04 00"])
 def test_rfc4271_6_3_flags_are_judged_before_length_and_value(text: str) -> None:
-    assert fault(text) == (3, UpdateError.ATTRIBUTE_FLAGS, packed(text))
+    assert fault(text) == (WITHDRAW, UpdateError.ATTRIBUTE_FLAGS, packed(text), set())
 
 
 @pytest.mark.parametrize("flags", [0x60, 0x41, 0x4F, 0x6F])
@@ -289,6 +334,8 @@ def test_rfc4271_4_3_partial_and_unused_bits_are_ignored(flags: int) -> None:
 
 
 # --- lengths
+
+DISCARDED = (AttributeCode.ATOMIC_AGGREGATE, AttributeCode.AGGREGATOR)  # RFC 7606 §3 f
 
 
 @pytest.mark.parametrize(
@@ -321,24 +368,29 @@ def test_rfc4271_4_3_partial_and_unused_bits_are_ignored(flags: int) -> None:
         "c0 20 00",
         "c0 20 0b" + "00" * 11,
         "c0 20 0d" + "00" * 13,
+        "c0 23 00",
+        "c0 23 03 000000",
+        "c0 23 05 0000000000",
     ],
 )
-def test_rfc4271_6_3_wrong_length_is_sent_back_with_the_attribute(text: str) -> None:
-    assert fault(text) == (3, UpdateError.ATTRIBUTE_LENGTH, packed(text))
+def test_rfc7606_7_wrong_length_is_treated_as_withdraw_or_discarded(text: str) -> None:
+    treatment = DISCARD if bytes.fromhex(text)[1] in DISCARDED else WITHDRAW
+
+    assert fault(text) == (treatment, UpdateError.ATTRIBUTE_LENGTH, packed(text), set())
 
 
 def test_rfc4271_6_3_aggregator_length_depends_on_the_size_of_as_numbers() -> None:
     text = "c0 07 08 0000fde8 c0000201"
 
-    assert fault(text, four_octet_as=False) == (3, UpdateError.ATTRIBUTE_LENGTH, packed(text))
+    assert fault(text, four_octet_as=False) == (DISCARD, UpdateError.ATTRIBUTE_LENGTH, packed(text), set())
 
 
 # --- values
 
 
 @pytest.mark.parametrize("text", ["40 01 01 03", "40 01 01 ff", "50 01 0001 03", "60 01 01 03"])
-def test_rfc4271_6_3_undefined_origin_is_sent_back_as_it_came(text: str) -> None:
-    assert fault(text) == (3, UpdateError.INVALID_ORIGIN, packed(text))
+def test_rfc7606_7_1_origin_undefined_value_is_treated_as_withdraw(text: str) -> None:
+    assert fault(text) == (WITHDRAW, UpdateError.INVALID_ORIGIN, packed(text), set())
 
 
 @pytest.mark.parametrize(
@@ -351,8 +403,8 @@ def test_rfc4271_6_3_undefined_origin_is_sent_back_as_it_came(text: str) -> None
         "50 03 0004 00000000",
     ],
 )
-def test_rfc4271_6_3_next_hop_that_is_no_host_address_is_sent_back_as_it_came(text: str) -> None:
-    assert fault(text) == (3, UpdateError.INVALID_NEXT_HOP, packed(text))
+def test_rfc7606_3_e_next_hop_that_is_no_host_address_is_treated_as_withdraw(text: str) -> None:
+    assert fault(text) == (WITHDRAW, UpdateError.INVALID_NEXT_HOP, packed(text), set())
 
 
 @pytest.mark.parametrize("text", ["00000001", "7f000001", "dfffffff"])
@@ -371,10 +423,25 @@ def test_rfc4271_6_3_next_hop_that_is_a_host_address_is_taken(text: str) -> None
         "40 02 07 0201 00000001 02",
         "40 02 06 0202 00000001",
         "40 02 04 0201 fde8",
+        "40 02 0a 0202 00000001 00000000",
     ],
 )
-def test_rfc4271_6_3_as_path_that_is_malformed_has_no_data(text: str) -> None:
-    assert fault(text) == (3, UpdateError.MALFORMED_AS_PATH, "")
+def test_rfc7606_7_2_as_path_that_is_malformed_is_treated_as_withdraw(text: str) -> None:
+    assert fault(text) == (WITHDRAW, UpdateError.MALFORMED_AS_PATH, "", set())
+
+
+def test_rfc7607_2_as_zero_in_as_path_is_treated_as_withdraw_and_in_aggregator_discarded() -> None:
+    aggregator = "c0 07 08 00000000 c0000201"
+
+    assert fault("40 02 06 0101 00000000")[0] is WITHDRAW
+    assert fault(aggregator) == (DISCARD, UpdateError.ATTRIBUTE_LENGTH, packed(aggregator), set())
+
+
+@pytest.mark.parametrize(
+    "text", ["40 05 04 00000064", "40 05 03 000000", "80 09 04 01020304", "80 0a 04 01020304", "80 0a 00"]
+)
+def test_rfc7606_7_attribute_of_internal_peers_from_an_external_one_is_discarded(text: str) -> None:
+    assert fault(text, internal=False) == (DISCARD, UpdateError.OPTIONAL_ATTRIBUTE, packed(text), set())
 
 
 def test_rfc5065_3_confederation_segments_are_read() -> None:
@@ -404,7 +471,7 @@ def test_rfc5065_3_confederation_segments_are_read() -> None:
     ],
 )
 def test_rfc4760_7_broken_mp_attribute_is_an_optional_attribute_error(text: str) -> None:
-    assert fault(text) == (3, UpdateError.OPTIONAL_ATTRIBUTE, packed(text))
+    assert fault(text) == (RESET, UpdateError.OPTIONAL_ATTRIBUTE, packed(text), set())
 
 
 # --- what old speakers send
@@ -424,9 +491,14 @@ def test_rfc4760_7_broken_mp_attribute_is_an_optional_attribute_error(text: str)
     ],
 )
 def test_rfc6793_6_malformed_attribute_of_an_old_speaker_is_discarded(text: str) -> None:
-    data = bytes.fromhex("40010100" + text)
+    treatment, _, _, kept = fault("40010100" + text, four_octet_as=False)
 
-    assert decode(data, four_octet_as=False) == {AttributeCode.ORIGIN: Origin.IGP}
+    assert (treatment, kept) == (DISCARD, {AttributeCode.ORIGIN})
+
+
+def test_rfc7607_2_as_zero_in_attributes_of_old_speakers_is_discarded() -> None:
+    assert fault("c0 11 06 0201 00000000", four_octet_as=False)[0] is DISCARD
+    assert fault("c0 12 08 00000000 c0000201", four_octet_as=False)[0] is DISCARD
 
 
 def test_rfc6793_6_confederation_segments_of_as4_path_are_discarded() -> None:
@@ -437,7 +509,7 @@ def test_rfc6793_6_confederation_segments_of_as4_path_are_discarded() -> None:
 
 @pytest.mark.parametrize("text", [text for _, _, text in OLD_PAIRS] + ["c0 11 01 00"])
 def test_rfc6793_6_attribute_of_old_speakers_from_a_new_one_is_discarded(text: str) -> None:
-    assert decode(bytes.fromhex(text), four_octet_as=True) == {}
+    assert fault(text, four_octet_as=True) == (DISCARD, UpdateError.OPTIONAL_ATTRIBUTE, packed(text), set())
 
 
 # --- anything
@@ -453,14 +525,37 @@ ANY_ATTRIBUTE = st.builds(
 )
 
 
-@given(st.one_of(st.binary(max_size=80), st.lists(ANY_ATTRIBUTE, max_size=6).map(b"".join)), st.booleans())
-def test_attributes_any_bytes_decode_or_are_an_update_error(data: bytes, four_octet_as: bool) -> None:
-    values = attempt(lambda: decode(data, four_octet_as=four_octet_as))
+@given(
+    st.one_of(st.binary(max_size=80), st.lists(ANY_ATTRIBUTE, max_size=6).map(b"".join)),
+    st.booleans(),
+    st.booleans(),
+)
+def test_attributes_any_bytes_decode_or_are_an_update_error(
+    data: bytes, four_octet_as: bool, internal: bool
+) -> None:
+    found = attempt(lambda: decode_attributes(data, four_octet_as=four_octet_as, internal=internal))
 
-    if isinstance(values, NotificationError):
-        assert values.code == ErrorCode.UPDATE_MESSAGE
-        assert values.subcode in set(UpdateError)
-        assert values.data in data
+    if isinstance(found, NotificationError):
+        assert found.code == ErrorCode.UPDATE_MESSAGE
+        assert found.subcode in set(UpdateError)
+        assert found.data in data
         return
+    values, faults = found
+    assert len(faults) <= MAX_FAULTS
+    assert all(fault.data in data and fault.subcode in set(UpdateError) for fault in faults)
     again = encode_attributes(values, four_octet_as=four_octet_as)
-    assert encode_attributes(decode(again, four_octet_as=four_octet_as), four_octet_as=four_octet_as) == again
+    values_again, none = decode_attributes(again, four_octet_as=four_octet_as, internal=internal)
+    assert none == []
+    assert encode_attributes(values_again, four_octet_as=four_octet_as) == again
+
+
+@given(ANY_ATTRIBUTE, st.booleans(), st.booleans())
+def test_attribute_remembered_is_what_decoding_it_gives(
+    whole: bytes, four_octet_as: bool, internal: bool
+) -> None:
+    once, again = (
+        attempt(lambda: decode_attributes(whole, four_octet_as=four_octet_as, internal=internal))
+        for _ in range(2)
+    )
+
+    assert str(once) == str(again)

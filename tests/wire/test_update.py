@@ -8,6 +8,7 @@ from rhi.errors import NotificationError
 from rhi.model.attributes import Origin
 from rhi.model.prefix import Family, to_prefix
 from rhi.wire.attributes import AsSegment, Attributes, RawAttribute, encode_attributes
+from rhi.wire.faults import Fault, Treatment
 from rhi.wire.iana import AttributeCode, ErrorCode, SegmentType, UpdateError
 from rhi.wire.mp_nlri import MpReach, MpUnreach
 from rhi.wire.update import Update, end_of_rib_body, update_body
@@ -128,12 +129,26 @@ def test_rfc4271_6_3_lengths_beyond_the_message_are_a_malformed_list(text: str) 
 
 
 @pytest.mark.parametrize("code", [AttributeCode.ORIGIN, AttributeCode.AS_PATH, AttributeCode.NEXT_HOP])
-def test_rfc4271_6_3_missing_mandatory_attribute_is_named_by_its_code(code: AttributeCode) -> None:
+def test_rfc7606_3_d_missing_mandatory_attribute_is_treated_as_withdraw(code: AttributeCode) -> None:
     attributes = {**BASE, **NEXT_HOP}
     del attributes[code]
     body = Update(attributes=attributes, announced=(ROUTE,)).encode(four_octet_as=True)
 
-    assert fault(body) == (3, UpdateError.MISSING_WELL_KNOWN_ATTRIBUTE, f"{code:02x}")
+    update = decode(body)
+
+    assert update.treatment is Treatment.TREAT_AS_WITHDRAW
+    assert update.faults == (
+        Fault(code, Treatment.TREAT_AS_WITHDRAW, 3, bytes((code,)), f"{code.name} is missing"),
+    )
+    assert (update.all_announced, update.all_withdrawn) == ((), (ROUTE,))
+
+
+def test_malformed_mandatory_attribute_is_not_called_missing_too() -> None:
+    attributes = encode_attributes({**BASE, **NEXT_HOP}, four_octet_as=True).replace(b"\1\1\0", b"\1\1\3")
+
+    update = decode(update_body(b"", attributes, b"\x08\x0a"))
+
+    assert [fault.detail for fault in update.faults] == ["ORIGIN: 3 is not defined"]
 
 
 def test_rfc4271_5_1_5_local_pref_is_mandatory_from_internal_peers() -> None:
@@ -142,9 +157,21 @@ def test_rfc4271_5_1_5_local_pref_is_mandatory_from_internal_peers() -> None:
         four_octet_as=True
     )
 
-    assert fault(without, internal=True) == (3, UpdateError.MISSING_WELL_KNOWN_ATTRIBUTE, "05")
-    assert decode(without, internal=False).announced == (ROUTE,)
-    assert decode(complete, internal=True).announced == (ROUTE,)
+    assert [fault.detail for fault in decode(without, internal=True).faults] == ["LOCAL_PREF is missing"]
+    assert decode(without, internal=False).faults == ()
+    assert decode(complete, internal=True).all_announced == (ROUTE,)
+
+
+def test_rfc7606_7_5_local_pref_of_an_external_peer_is_discarded_and_the_routes_stay() -> None:
+    body = Update(attributes={**BASE, **NEXT_HOP, **LOCAL_PREF}, announced=(ROUTE,)).encode(
+        four_octet_as=True
+    )
+
+    update = decode(body, internal=False)
+
+    assert update.treatment is Treatment.ATTRIBUTE_DISCARD
+    assert AttributeCode.LOCAL_PREF not in update.attributes
+    assert update.all_announced == (ROUTE,)
 
 
 def test_rfc4760_3_next_hop_is_not_needed_with_mp_reach_alone() -> None:
@@ -156,9 +183,10 @@ def test_rfc4760_3_mp_reach_needs_the_other_mandatory_attributes(code: Attribute
     attributes = {**BASE, **REACH}
     del attributes[code]
 
-    body = Update(attributes=attributes).encode(four_octet_as=True)
+    update = decode(Update(attributes=attributes).encode(four_octet_as=True))
 
-    assert fault(body) == (3, UpdateError.MISSING_WELL_KNOWN_ATTRIBUTE, f"{code:02x}")
+    assert [fault.code for fault in update.faults] == [code]
+    assert (update.all_announced, update.all_withdrawn) == ((), (ROUTE_6,))
 
 
 def test_rfc4271_6_3_attributes_without_routes_need_not_be_complete() -> None:
@@ -167,8 +195,51 @@ def test_rfc4271_6_3_attributes_without_routes_need_not_be_complete() -> None:
     assert decode(body, internal=True).all_withdrawn == (ROUTE, ROUTE_6)
 
 
+def test_rfc7606_3_h_strongest_treatment_counts_for_routes_of_all_fields() -> None:
+    attributes = {**BASE, **NEXT_HOP, **REACH, **UNREACH}
+    broken = bytes.fromhex("40 06 01 00  c0 08 03 000000  80 04 01 00")  # discard, then withdraw twice
+    packed = encode_attributes(attributes, four_octet_as=True) + broken
+
+    update = decode(update_body(b"", packed, bytes.fromhex("20 cb00710a")))
+
+    assert [fault.treatment for fault in update.faults] == [1, 2, 2]
+    assert update.treatment is Treatment.TREAT_AS_WITHDRAW
+    assert update.all_announced == ()
+    assert update.all_withdrawn == (ROUTE_6, ROUTE, ROUTE_6)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ("40010103", (3, UpdateError.INVALID_ORIGIN, "40010103")),
+        ("c00603000000 40010103", (3, UpdateError.ATTRIBUTE_FLAGS, "c00603000000")),
+        ("800f03000201 40", (3, UpdateError.MALFORMED_ATTRIBUTE_LIST, "")),
+        ("800e0900010104c000020100", (3, UpdateError.MISSING_WELL_KNOWN_ATTRIBUTE, "01")),
+    ],
+    ids=["alone", "two", "with routes withdrawn", "with MP_REACH_NLRI that is empty"],
+)
+def test_rfc7606_5_2_fault_without_reachable_routes_ends_the_session(
+    attributes: str, expected: tuple[int, int, str]
+) -> None:
+    body = update_body(bytes.fromhex("20cb00710a"), bytes.fromhex(attributes), b"")
+
+    assert fault(body) == expected
+
+
+def test_rfc7606_5_2_discarded_attribute_without_reachable_routes_is_survived() -> None:
+    update = decode(update_body(b"", bytes.fromhex("400600 400600"), b""))
+
+    assert update.treatment is Treatment.ATTRIBUTE_DISCARD
+    assert update.end_of_rib is None
+
+
+def test_end_of_rib_is_no_message_with_an_attribute_that_was_discarded() -> None:
+    assert decode(bytes.fromhex("0000 000d 800f03 0002 01 40050400000064")).end_of_rib is None
+    assert decode(bytes.fromhex("0000 0007 40050400000064")).end_of_rib is None
+
+
 @pytest.mark.parametrize("nlri", ["21 cb00710a00", "20 cb0071", "ff"])
-def test_rfc4271_6_3_broken_nlri_is_an_invalid_network_field(nlri: str) -> None:
+def test_rfc7606_5_3_broken_nlri_ends_the_session(nlri: str) -> None:
     attributes = encode_attributes({**BASE, **NEXT_HOP}, four_octet_as=True)
 
     announced = update_body(b"", attributes, bytes.fromhex(nlri))
@@ -178,20 +249,23 @@ def test_rfc4271_6_3_broken_nlri_is_an_invalid_network_field(nlri: str) -> None:
     assert fault(withdrawn) == (3, UpdateError.INVALID_NETWORK_FIELD, "")
 
 
-def test_rfc4271_6_3_attributes_are_judged_before_routes() -> None:
-    broken = bytes.fromhex("ff")
+def test_rfc7606_3_j_broken_nlri_is_stronger_than_a_fault_of_an_attribute() -> None:
+    body = update_body(b"", bytes.fromhex("40010103"), bytes.fromhex("ff"))
 
-    assert fault(update_body(broken, bytes.fromhex("40010103"), broken))[1] == UpdateError.INVALID_ORIGIN
-    assert fault(update_body(b"", b"", broken))[1] == UpdateError.MISSING_WELL_KNOWN_ATTRIBUTE
+    assert fault(body)[1] == UpdateError.INVALID_NETWORK_FIELD
 
 
 @pytest.mark.parametrize("kind", [SegmentType.AS_CONFED_SEQUENCE, SegmentType.AS_CONFED_SET])
-def test_rfc5065_5_confederation_segment_from_outside_is_a_malformed_path(kind: SegmentType) -> None:
+def test_rfc5065_5_confederation_segment_from_outside_is_treated_as_withdraw(kind: SegmentType) -> None:
     path = (AsSegment(kind, (65000,)), AsSegment(SegmentType.AS_SEQUENCE, (65001,)))
     attributes = {**BASE, **NEXT_HOP, **LOCAL_PREF, AttributeCode.AS_PATH: path}
     body = Update(attributes=attributes, announced=(ROUTE,)).encode(four_octet_as=True)
 
-    assert fault(body, internal=False) == (3, UpdateError.MALFORMED_AS_PATH, "")
+    from_outside = decode(body, internal=False)
+
+    assert (from_outside.all_announced, from_outside.all_withdrawn) == ((), (ROUTE,))
+    assert UpdateError.MALFORMED_AS_PATH in {fault.subcode for fault in from_outside.faults}
+    assert AttributeCode.AS_PATH not in from_outside.attributes
     assert decode(body, internal=True).attributes[AttributeCode.AS_PATH] == path
 
 
@@ -210,6 +284,9 @@ def test_update_any_bytes_decode_or_are_an_update_error(
     if isinstance(found, NotificationError):
         assert found.code == ErrorCode.UPDATE_MESSAGE
         assert found.subcode in set(UpdateError)
+        return
+    assert found.treatment is not Treatment.SESSION_RESET
+    assert found.treatment is not Treatment.TREAT_AS_WITHDRAW or not found.all_announced
 
 
 @given(

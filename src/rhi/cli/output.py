@@ -27,6 +27,7 @@ from rhi.model.events import (
     SessionDown,
     SessionUp,
     StateChanged,
+    UpdateMalformed,
 )
 from rhi.model.observer import Observer
 from rhi.model.status import Status
@@ -144,6 +145,8 @@ def _sentence(event: Event) -> str:
         why = _WHY_HELD_BACK.get(event.reason, event.reason)
         count = {0: "no routes", 1: "1 route"}.get(event.count, f"{event.count} routes")
         return f"{count} held back{' any more' if event.count == 0 else ''} ({event.reason}): {why}"
+    if isinstance(event, UpdateMalformed):
+        return f"malformed UPDATE, {event.treatment}: {event.detail} ({event.count} in this session)"
     return str(event)
 
 

@@ -1,13 +1,20 @@
-"""What a session hears from its peer: routes are counted and dropped, and reported when somebody asks."""
+"""What a session hears from its peer: routes are counted and dropped, and reported when somebody asks.
+
+An UPDATE with errors that RFC 7606 lets the session survive is counted and told.
+"""
 
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Final
 
 from rhi.core.events import EventLog
-from rhi.model.events import EndOfRibReceived, RoutesReceived
+from rhi.model.events import EndOfRibReceived, RoutesReceived, UpdateMalformed
 from rhi.wire.attributes import RawAttribute
+from rhi.wire.faults import Treatment
 from rhi.wire.iana import AttributeCode, SegmentType
 from rhi.wire.update import Update
+
+# A peer may send thousands of malformed UPDATEs a second: events of them are for people.
+MALFORMED_EVENT_INTERVAL: Final = 10.0
 
 
 class Incoming:
@@ -15,18 +22,40 @@ class Incoming:
 
     Attributes:
         routes: announced by the peer since the session began.
+        malformed: UPDATEs with errors that were survived, since then.
     """
 
-    def __init__(self, log: EventLog | None = None) -> None:
-        """With `log`, it gets RoutesReceived and EndOfRibReceived."""
+    def __init__(self, log: EventLog, *, reports_routes: bool = False) -> None:
+        """`log` gets UpdateMalformed; with `reports_routes` RoutesReceived and EndOfRibReceived too."""
         self.routes = 0
+        self.malformed = 0
         self._log = log
+        self._reports_routes = reports_routes
+        self._silent_until: dict[Treatment, float] = {}
 
-    def take(self, update: Update) -> None:
+    def take(self, update: Update, now: float) -> None:
         """Act on one UPDATE."""
-        self.routes += update.announced_count
-        if self._log is not None:
+        # hot: bench/receive.py
+        self.routes += sum([len(prefixes) for _, prefixes in update.announcements()])
+        if update.faults:
+            self._note_malformed(update, now)
+        if self._reports_routes:
             self._report(update, self._log)
+
+    def _note_malformed(self, update: Update, now: float) -> None:
+        self.malformed += 1
+        treatment = update.treatment
+        if treatment is None or now < self._silent_until.get(treatment, now):
+            return
+        self._silent_until[treatment] = now + MALFORMED_EVENT_INTERVAL
+        self._log.add(
+            UpdateMalformed(
+                peer=self._log.peer,
+                treatment=treatment.label,
+                detail="; ".join(fault.detail for fault in update.faults),
+                count=self.malformed,
+            )
+        )
 
     def _report(self, update: Update, log: EventLog) -> None:
         family = update.end_of_rib

@@ -78,9 +78,9 @@ class Peer:
         self._last_connection = 0
         self._session: Connection | None = None
         self._outgoing: Outgoing | None = None
-        self._incoming = Incoming()
         self._actions: list[Action] = []
         self._log = EventLog(name)
+        self._incoming = Incoming(self._log)
         self._with_capabilities = True
         self._stopped = True
         self._state = State.IDLE
@@ -320,6 +320,7 @@ class Peer:
             pending_changes=self.pending_changes,
             retry_in_s=None if retry_at is None else max(0.0, retry_at - now),
             received_routes=self._incoming.routes,
+            malformed_updates=self._incoming.malformed,
             read_adj_rib_out=lambda: [str(prefix) for prefix in held_prefixes(copies)],
         )
 
@@ -332,7 +333,7 @@ class Peer:
         for number, connection in list(self._connections.items()):
             if connection.state is State.ESTABLISHED and self._session is None:
                 self._session_up(connection, now)
-            self._take_received(connection)
+            self._take_received(connection, now)
             if connection.ending is not None:
                 self._connection_over(number, connection, connection.ending, now)
         self._obey_dialer()
@@ -389,7 +390,7 @@ class Peer:
         self._established += 1
         self._last_error = ""
         self._counted = (0, 0)
-        self._incoming = Incoming(self._log if self._reports_routes else None)
+        self._incoming = Incoming(self._log, reports_routes=self._reports_routes)
         self._outgoing = Outgoing(
             self.parameters, negotiated, connection.local, self._router_id, self._table, self._log
         )
@@ -477,11 +478,11 @@ class Peer:
         self._with_capabilities = True
         self._dialer.is_passive = self.parameters.passive
 
-    def _take_received(self, connection: Connection) -> None:
+    def _take_received(self, connection: Connection, now: float) -> None:
         """Act on the messages of an established session."""
         for message in connection.received:
             if not isinstance(message, RouteRefreshMessage):
-                self._incoming.take(message)
+                self._incoming.take(message, now)
             elif self._outgoing is not None and message.subtype == 0:
                 family = FAMILY_OF_CODES.get((message.afi, message.safi))
                 if family is not None:

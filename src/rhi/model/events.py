@@ -111,6 +111,24 @@ class EndOfRibReceived(Event):
     family: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateMalformed(Event):
+    """The peer sent an UPDATE with an error that the session survived (RFC 7606).
+
+    Told at most every ten seconds for each treatment, however many there are.
+
+    Attributes:
+        treatment: `treat-as-withdraw`: its routes count as withdrawn; `attribute discard`: they count
+            without the attribute.
+        detail: what was wrong with this one.
+        count: how many there have been since the session began.
+    """
+
+    treatment: str
+    detail: str
+    count: int
+
+
 def _kind(name: str) -> str:
     return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name).lstrip("_")
 

@@ -45,6 +45,7 @@ class Status:
         pending_changes: names of parameters that wait for the next session.
         retry_in_s: seconds until the next attempt to connect; None when none is waiting.
         received_routes: routes the peer sent, which are parsed and dropped, since the session began.
+        malformed_updates: UPDATEs with an error that the session survived (RFC 7606), since it began.
     """
 
     state: State = State.IDLE
@@ -71,6 +72,7 @@ class Status:
     pending_changes: tuple[str, ...] = ()
     retry_in_s: float | None = None
     received_routes: int = 0
+    malformed_updates: int = 0
     read_adj_rib_out: Callable[[], list[str]] = field(default=list, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -109,6 +111,7 @@ class Status:
             "pending_changes": list(self.pending_changes),
             "retry_in_s": None if self.retry_in_s is None else round(self.retry_in_s, 3),
             "received_routes": self.received_routes,
+            "malformed_updates": self.malformed_updates,
         }
 
 

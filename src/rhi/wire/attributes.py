@@ -1,19 +1,24 @@
-"""Path attributes: one table row each, with flags and codec (RFC 4271 §4.3 and §5).
+"""Path attributes: one table row each: flags, codec, treatment of errors (RFC 4271 §4.3, RFC 7606 §7).
 
 An attribute list is a dict from code to value; `encode_attributes` writes it in ascending order of code, with
-the extended length bit only where the value needs it. An attribute without a row is kept as `RawAttribute`.
+the extended length bit only where the value needs it. An attribute without a row is kept as `RawAttribute`;
+one with a fault is left out.
 
 Adding an attribute: a code in `iana`, a decode and an encode function here, and a row in `ATTRIBUTES`.
 """
 
+import enum
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from rhi.errors import NotificationError
 from rhi.model.attributes import Origin
 from rhi.model.communities import Community, ExtendedCommunity, LargeCommunity
 from rhi.model.parameters import AS_TRANS
+from rhi.wire.faults import Fault, Faults, Treatment
 from rhi.wire.iana import AttributeCode, AttributeFlag, ErrorCode, SegmentType, UpdateError
 from rhi.wire.mp_nlri import MpReach, MpUnreach
 from rhi.wire.reader import Reader
@@ -22,6 +27,14 @@ OPTIONAL: Final = int(AttributeFlag.OPTIONAL)
 TRANSITIVE: Final = int(AttributeFlag.TRANSITIVE)
 PARTIAL: Final = int(AttributeFlag.PARTIAL)
 EXTENDED_LENGTH: Final = int(AttributeFlag.EXTENDED_LENGTH)
+
+DISCARD: Final = Treatment.ATTRIBUTE_DISCARD
+WITHDRAW: Final = Treatment.TREAT_AS_WITHDRAW
+RESET: Final = Treatment.SESSION_RESET
+
+# Attributes up to this size that were seen lately are not decoded again: most UPDATEs differ in few of them.
+REMEMBERED_BYTES: Final = 64
+REMEMBERED_VALUES: Final = 1024
 
 
 class RawAttribute(NamedTuple):
@@ -49,20 +62,34 @@ AsPath = tuple[AsSegment, ...]
 Attributes = dict[int, Any]
 
 
+class Sender(enum.Enum):
+    """Who may send an attribute; from others it is discarded."""
+
+    ANY = "any peer"
+    INTERNAL = "internal peers only"
+    OLD = "peers with two-octet AS numbers only"
+
+
 @dataclass(frozen=True, slots=True)
 class AttributeRow:
     """What is fixed for one attribute code.
 
     Attributes:
         flags: the Optional and Transitive bits it must have.
-        decode: value from a reader bounded to the attribute, or None to discard it; the flag tells whether AS
-            numbers have four octets. The reader's error is that of a wrong length.
+        decode: value from a reader bounded to the attribute; the flag tells whether AS numbers have four
+            octets. The reader's error is that of a wrong length.
         encode: the inverse.
+        malformed: what is done when `decode` fails (RFC 7606 §7).
+        wrong_flags: what is done when the flags differ (RFC 7606 §3 c).
+        sender: who may send it.
     """
 
     flags: int
     decode: Callable[[Reader, bool], Any]
     encode: Callable[[Any, bool], bytes]
+    malformed: Treatment = WITHDRAW
+    wrong_flags: Treatment = WITHDRAW
+    sender: Sender = Sender.ANY
 
 
 def encode_attributes(attributes: Attributes, *, four_octet_as: bool) -> bytes:
@@ -88,42 +115,90 @@ def attribute_header(code: int, flags: int, length: int) -> bytes:
     return bytes((flags, code, length))
 
 
-def decode_attributes(reader: Reader, *, four_octet_as: bool) -> Attributes:
-    """The path attributes field, checked one attribute at a time (RFC 4271 §6.3).
+def decode_attributes(data: bytes, *, four_octet_as: bool, internal: bool) -> tuple[Attributes, Faults]:
+    """The path attributes field: the values that are sound, and what is wrong with others (RFC 7606 §3, §4).
+
+    Args:
+        data: the field, without its length.
+        four_octet_as: AS numbers have four octets, as both sides have agreed.
+        internal: the peer is in our AS.
 
     Raises:
-        NotificationError: UPDATE Message Error with the subcode and data the RFC gives.
+        NotificationError: UPDATE Message Error, for a fault that ends the session.
     """
+    # hot: bench/receive.py
+    at, end = 0, len(data)
     attributes: Attributes = {}
+    faults = Faults()
     seen: set[int] = set()
-    while reader.remaining:
-        flags, code = reader.uint8(), reader.uint8()
-        length_field = reader.take(2 if flags & EXTENDED_LENGTH else 1)
-        value = reader.take(int.from_bytes(length_field, "big"))
+    while at < end:
+        value_at = at + (4 if data[at] & EXTENDED_LENGTH else 3)
+        stop = value_at + int.from_bytes(data[at + 2 : value_at], "big")
+        if value_at > end or stop > end:
+            # the end of the list is known all the same (RFC 7606 §4)
+            faults.note(_overrun(data[at + 1 : at + 2]))
+            break
+        code, whole = data[at + 1], data[at:stop]
+        at = stop
         if code in seen:
-            raise _malformed(UpdateError.MALFORMED_ATTRIBUTE_LIST, b"", f"attribute {code} appears twice")
+            faults.note(_repeated(code))
+            continue
         seen.add(code)
-        whole = bytes((flags, code)) + length_field + value
-        decoded = _decode_attribute(flags, code, value, whole, four_octet_as)
-        if decoded is not None:
-            attributes[code] = decoded
-    return attributes
+        read = _read_short if len(whole) <= REMEMBERED_BYTES else _read_attribute
+        found = read(whole, four_octet_as, internal)
+        if isinstance(found, Fault):
+            faults.note(found)
+        else:
+            attributes[code] = found
+    return attributes, faults
 
 
-def _decode_attribute(flags: int, code: int, value: bytes, whole: bytes, four_octet_as: bool) -> Any:
+def _read_attribute(whole: bytes, four_octet_as: bool, internal: bool) -> Any:
+    """The value of an attribute given with its header, or its Fault."""
+    flags, code = whole[0], whole[1]
+    value = whole[4 if flags & EXTENDED_LENGTH else 3 :]
     row = ATTRIBUTES.get(code)
     if row is None:
-        if not flags & OPTIONAL:
-            detail = f"attribute {code} is not known"
-            raise _malformed(UpdateError.UNRECOGNIZED_WELL_KNOWN_ATTRIBUTE, whole, detail)
-        return RawAttribute(flags, value)
+        if flags & OPTIONAL:
+            return RawAttribute(flags, value)
+        detail = f"attribute {code} is not known"
+        return Fault(code, RESET, UpdateError.UNRECOGNIZED_WELL_KNOWN_ATTRIBUTE, whole, detail)
+    if (row.sender is Sender.INTERNAL and not internal) or (row.sender is Sender.OLD and four_octet_as):
+        detail = f"{_name(code)} is for {row.sender.value}"
+        return Fault(code, DISCARD, UpdateError.OPTIONAL_ATTRIBUTE, whole, detail)
     # the Partial bit is no reason to refuse an attribute (RFC 7606 §3 c)
     if (flags ^ row.flags) & (OPTIONAL | TRANSITIVE):
-        raise _malformed(UpdateError.ATTRIBUTE_FLAGS, whole, f"attribute {code} has flags {flags:#04x}")
+        detail = f"{_name(code)} has flags {flags:#04x}"
+        return Fault(code, row.wrong_flags, UpdateError.ATTRIBUTE_FLAGS, whole, detail)
     reader = Reader(value, ErrorCode.UPDATE_MESSAGE, UpdateError.ATTRIBUTE_LENGTH, whole)
-    decoded = row.decode(reader, four_octet_as)
-    reader.finish()
+    try:
+        decoded = row.decode(reader, four_octet_as)
+        reader.finish()
+    except NotificationError as error:
+        return Fault(code, row.malformed, error.subcode, error.data, f"{_name(code)}: {error.detail}")
     return decoded
+
+
+_read_short = lru_cache(maxsize=REMEMBERED_VALUES)(_read_attribute)
+
+
+def _overrun(code: bytes) -> Fault:
+    """An attribute that is longer than the list; `code` is empty where not even that is there."""
+    treatment = RESET if code and code[0] in _WITH_ROUTES else WITHDRAW
+    number = code[0] if code else 0
+    detail = f"{_name(number) if code else 'an attribute'} runs over the end of the list"
+    return Fault(number, treatment, UpdateError.MALFORMED_ATTRIBUTE_LIST, b"", detail)
+
+
+def _repeated(code: int) -> Fault:
+    """An attribute that has been there already: the first one counts (RFC 7606 §3 g)."""
+    treatment = RESET if code in _WITH_ROUTES else DISCARD
+    detail = f"{_name(code)} appears twice"
+    return Fault(code, treatment, UpdateError.MALFORMED_ATTRIBUTE_LIST, b"", detail)
+
+
+def _name(code: int) -> str:
+    return AttributeCode(code).name if code in ATTRIBUTES else f"attribute {code}"
 
 
 def _malformed(subcode: UpdateError, data: bytes, detail: str) -> NotificationError:
@@ -133,7 +208,7 @@ def _malformed(subcode: UpdateError, data: bytes, detail: str) -> NotificationEr
 def _decode_origin(reader: Reader, _: bool) -> Origin:
     value = reader.uint8()
     if value > Origin.INCOMPLETE:
-        raise _malformed(UpdateError.INVALID_ORIGIN, reader.error_data, f"ORIGIN {value}")
+        raise _malformed(UpdateError.INVALID_ORIGIN, reader.error_data, f"{value} is not defined")
     return Origin(value)
 
 
@@ -144,9 +219,10 @@ def _decode_as_path(reader: Reader, four_octet_as: bool) -> AsPath:
     while path.remaining:
         kind, count = path.uint8(), path.uint8()
         if not SegmentType.AS_SET <= kind <= SegmentType.AS_CONFED_SET or count == 0:
-            raise path.fail(f"AS_PATH segment of type {kind} with {count} AS numbers")
-        packed = path.take(count * size)
-        numbers = tuple(int.from_bytes(packed[i : i + size], "big") for i in range(0, len(packed), size))
+            raise path.fail(f"segment of type {kind} with {count} AS numbers")
+        numbers = struct.unpack(f">{count}{'I' if size == 4 else 'H'}", path.take(count * size))
+        if 0 in numbers:
+            raise path.fail("AS 0 is in it")  # RFC 7607 §2
         segments.append(AsSegment(kind, numbers))
     return tuple(segments)
 
@@ -165,13 +241,16 @@ def _decode_next_hop(reader: Reader, _: bool) -> bytes:
     value = reader.take(4)
     # not an IP host address: unspecified, or multicast and above (RFC 4271 §6.3)
     if value == b"\0\0\0\0" or value[0] >= 224:
-        detail = f"NEXT_HOP {'.'.join(map(str, value))} is not a host address"
+        detail = f"{'.'.join(map(str, value))} is not a host address"
         raise _malformed(UpdateError.INVALID_NEXT_HOP, reader.error_data, detail)
     return value
 
 
 def _decode_aggregator(reader: Reader, four_octet_as: bool) -> Aggregator:
-    return Aggregator(reader.uint32() if four_octet_as else reader.uint16(), reader.take(4))
+    number, router_id = reader.uint32() if four_octet_as else reader.uint16(), reader.take(4)
+    if number == 0:
+        raise reader.fail("AS 0 is in it")  # RFC 7607 §2
+    return Aggregator(number, router_id)
 
 
 def _encode_aggregator(value: Aggregator, four_octet_as: bool) -> bytes:
@@ -215,31 +294,13 @@ def _optional(decode: Callable[[Reader], Any]) -> Callable[[Reader, bool], Any]:
     return decode_optional
 
 
-def _from_old_speaker(decode: Callable[[Reader], Any]) -> Callable[[Reader, bool], Any]:
-    """A decoder of what speakers of two-octet AS numbers send.
-
-    From others it is discarded, and so is what is malformed (RFC 6793 §6).
-    """
-
-    def decode_or_discard(reader: Reader, four_octet_as: bool) -> Any:
-        packed = reader.rest()
-        if four_octet_as:
-            return None
-        try:
-            value = Reader(packed, ErrorCode.UPDATE_MESSAGE, UpdateError.OPTIONAL_ATTRIBUTE)
-            decoded = decode(value)
-            value.finish()
-        except NotificationError:
-            return None
-        return decoded
-
-    return decode_or_discard
-
-
-def _decode_as4_path(reader: Reader) -> AsPath | None:
+def _decode_as4_path(reader: Reader, _: bool) -> AsPath:
     path = _decode_as_path(reader, True)
     # segments of a confederation are dropped, and what is left empty is malformed (RFC 6793 §6)
-    return tuple(segment for segment in path if segment.kind <= SegmentType.AS_SEQUENCE) or None
+    path = tuple(segment for segment in path if segment.kind <= SegmentType.AS_SEQUENCE)
+    if not path:
+        raise reader.fail("has no segments")
+    return path
 
 
 def _uint32(value: int, _: bool) -> bytes:
@@ -259,21 +320,39 @@ ATTRIBUTES: Final[dict[int, AttributeRow]] = {
     AttributeCode.AS_PATH: AttributeRow(TRANSITIVE, _decode_as_path, _encode_as_path),
     AttributeCode.NEXT_HOP: AttributeRow(TRANSITIVE, _decode_next_hop, _as_is),
     AttributeCode.MULTI_EXIT_DISC: AttributeRow(OPTIONAL, lambda reader, _: reader.uint32(), _uint32),
-    AttributeCode.LOCAL_PREF: AttributeRow(TRANSITIVE, lambda reader, _: reader.uint32(), _uint32),
-    AttributeCode.ATOMIC_AGGREGATE: AttributeRow(TRANSITIVE, lambda reader, _: True, lambda value, _: b""),
-    AttributeCode.AGGREGATOR: AttributeRow(OPTIONAL | TRANSITIVE, _decode_aggregator, _encode_aggregator),
+    AttributeCode.LOCAL_PREF: AttributeRow(
+        TRANSITIVE, lambda reader, _: reader.uint32(), _uint32, sender=Sender.INTERNAL
+    ),
+    AttributeCode.ATOMIC_AGGREGATE: AttributeRow(
+        TRANSITIVE, lambda reader, _: True, lambda value, _: b"", malformed=DISCARD
+    ),
+    AttributeCode.AGGREGATOR: AttributeRow(
+        OPTIONAL | TRANSITIVE, _decode_aggregator, _encode_aggregator, malformed=DISCARD
+    ),
     AttributeCode.COMMUNITIES: AttributeRow(
         OPTIONAL | TRANSITIVE,
         _decode_communities,
         lambda values, _: b"".join([value.to_bytes(4, "big") for value in values]),
     ),
-    AttributeCode.ORIGINATOR_ID: AttributeRow(OPTIONAL, lambda reader, _: reader.take(4), _as_is),
-    AttributeCode.CLUSTER_LIST: AttributeRow(OPTIONAL, lambda reader, _: tuple(_records(reader, 4)), _joined),
+    AttributeCode.ORIGINATOR_ID: AttributeRow(
+        OPTIONAL, lambda reader, _: reader.take(4), _as_is, sender=Sender.INTERNAL
+    ),
+    AttributeCode.CLUSTER_LIST: AttributeRow(
+        OPTIONAL, lambda reader, _: tuple(_records(reader, 4)), _joined, sender=Sender.INTERNAL
+    ),
     AttributeCode.MP_REACH_NLRI: AttributeRow(
-        OPTIONAL, _optional(MpReach.decode), lambda value, _: value.encode()
+        OPTIONAL,
+        _optional(MpReach.decode),
+        lambda value, _: value.encode(),
+        malformed=RESET,
+        wrong_flags=RESET,
     ),
     AttributeCode.MP_UNREACH_NLRI: AttributeRow(
-        OPTIONAL, _optional(MpUnreach.decode), lambda value, _: value.encode()
+        OPTIONAL,
+        _optional(MpUnreach.decode),
+        lambda value, _: value.encode(),
+        malformed=RESET,
+        wrong_flags=RESET,
     ),
     AttributeCode.EXTENDED_COMMUNITIES: AttributeRow(
         OPTIONAL | TRANSITIVE,
@@ -282,13 +361,17 @@ ATTRIBUTES: Final[dict[int, AttributeRow]] = {
     ),
     AttributeCode.AS4_PATH: AttributeRow(
         OPTIONAL | TRANSITIVE,
-        _from_old_speaker(_decode_as4_path),
+        _decode_as4_path,
         lambda path, _: _encode_as_path(path, True),
+        malformed=DISCARD,
+        sender=Sender.OLD,
     ),
     AttributeCode.AS4_AGGREGATOR: AttributeRow(
         OPTIONAL | TRANSITIVE,
-        _from_old_speaker(lambda reader: _decode_aggregator(reader, True)),
+        lambda reader, _: _decode_aggregator(reader, True),
         lambda value, _: _encode_aggregator(value, True),
+        malformed=DISCARD,
+        sender=Sender.OLD,
     ),
     AttributeCode.ONLY_TO_CUSTOMER: AttributeRow(
         OPTIONAL | TRANSITIVE, lambda reader, _: reader.uint32(), _uint32
@@ -297,3 +380,5 @@ ATTRIBUTES: Final[dict[int, AttributeRow]] = {
         OPTIONAL | TRANSITIVE, _decode_large, lambda values, _: b"".join([value.pack() for value in values])
     ),
 }
+# Their routes have to be found for any treatment but a session reset (RFC 7606 §3 j and §5.3).
+_WITH_ROUTES: Final = (AttributeCode.MP_REACH_NLRI, AttributeCode.MP_UNREACH_NLRI)

@@ -1,6 +1,6 @@
 """What received routes cost a session that nobody watches, beside cutting the stream into messages.
 
-    python -m bench.receive [--routes N]
+    python -m bench.receive [--routes N] [--maximum-prefixes N]
 
 One `Peer` in this process, no sockets: the processor time is all there is. Tables differ in how many routes
 share an UPDATE, from full messages of host routes to a message for each route, and each UPDATE has attributes
@@ -39,13 +39,14 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser("python -m bench.receive", description="The cost of received routes.")
     parser.add_argument("--routes", type=int, default=100_000, metavar="N", help="in each table (100000)")
+    parser.add_argument("--maximum-prefixes", type=int, metavar="N", help="count them under this limit")
     arguments = parser.parse_args()
     print(f"{arguments.routes} routes                 cut only      session")
     for kind, each in TABLES:
         data = table(arguments.routes, each, _LENGTHS[kind])
         parts = [data[at : at + READ_BYTES] for at in range(0, len(data), READ_BYTES)]
         cut = best(partial(cut_only, parts))
-        heard = best(partial(hear, parts))
+        heard = best(partial(hear, parts, arguments.maximum_prefixes))
         print(f"{kind:<14} {each:>4} a message {cut * 1000:>8.1f} ms {heard * 1000:>8.1f} ms")
 
 
@@ -74,9 +75,9 @@ def cut_only(parts: list[bytes]) -> float:
     return perf_counter() - began
 
 
-def hear(parts: list[bytes]) -> float:
+def hear(parts: list[bytes], maximum_prefixes: int | None = None) -> float:
     """Seconds that an established session takes over a stream."""
-    peer = _established()
+    peer = _established(maximum_prefixes)
     began = perf_counter()
     for part in parts:
         peer.data_received(1, part, 0.0)
@@ -90,9 +91,9 @@ def best(measure: Callable[[], float]) -> float:
     return min(measure() for _ in range(RUNS))
 
 
-def _established() -> Peer:
+def _established(maximum_prefixes: int | None) -> Peer:
     ours, theirs = IPv4Address("192.0.2.1"), IPv4Address("192.0.2.2")
-    parameters = Parameters(as_number=65001)
+    parameters = Parameters(as_number=65001, maximum_prefixes=maximum_prefixes)
     peer = Peer("192.0.2.2", ours, parameters, RouteTable(), now=0.0, random=lambda: 0.5)
     peer.start(0.0)
     peer.connection_made(1, ours, theirs, 0.0)

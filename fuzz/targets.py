@@ -123,12 +123,15 @@ def _decode_notification(data: bytes) -> None:
 
 
 def _session(data: bytes) -> None:
-    """A whole session: the first byte says in what state the rest is received, the second in what pieces."""
+    """A whole session: the first byte says in what state, the second in what pieces the rest is received."""
     if len(data) < 2:
         return
     table = RouteTable()
     table.announce(_ROUTE4, PathAttributes(med=1))
-    parameters = Parameters(as_number=65001, multiprotocol=True, next_hop_6="2001:db8::9")
+    limit = 2 if data[0] % 6 > 2 else None
+    parameters = Parameters(
+        as_number=65001, multiprotocol=True, next_hop_6="2001:db8::9", maximum_prefixes=limit
+    )
     router_id = to_router_id("10.0.0.1")
     peer = Peer("192.0.2.2", router_id, parameters, table, now=0.0, random=lambda: 0.5, reports_routes=True)
     peer.start(0.0)
@@ -221,6 +224,7 @@ TARGETS: Final[dict[str, Target]] = {
         (),
         (
             b"\2\xff" + _STREAM * 3,
+            b"\5\xff" + _STREAM * 3,
             b"\0\x07" + encode_message(1, _OPEN.encode()) + KEEPALIVE,
             b"\1\0" + KEEPALIVE,
         ),

@@ -109,6 +109,16 @@ def test_parser_takes_restarts_roles_and_next_hops() -> None:
     assert found.role is Role.ROUTE_SERVER_CLIENT
 
 
+def test_parser_takes_maximum_prefixes(capfd: pytest.CaptureFixture[str]) -> None:
+    words = ["65001", "192.0.2.10", "192.0.2.1"]
+
+    assert parser().parse([*words, "--maximum-prefixes", "100"]).maximum_prefixes == 100
+    assert parser().parse(words).maximum_prefixes is None
+    with pytest.raises(SystemExit):
+        parser().parse([*words, "--maximum-prefixes", "0"])
+    assert "maximum prefixes '0'" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("option", "needed"),
     [

@@ -24,6 +24,8 @@ TO_PEER: Any = {"peer": "192.0.2.1"}
          ["192.0.2.1 Remote shutdown"]),
         (events.EndOfRibSent(**TO_PEER, family="ipv4"), ["192.0.2.1 all ipv4 routes sent"]),
         (events.EndOfRibReceived(**TO_PEER, family="ipv6"), ["192.0.2.1 all ipv6 routes received"]),
+        (events.PrefixLimitNear(**TO_PEER, family="ipv6", count=75, limit=100),
+         ["192.0.2.1 announces 75 ipv6 routes, and may announce 100"]),
         (events.UpdateMalformed(**TO_PEER, treatment="attribute discard", detail="ORIGIN: twice", count=7),
          ["192.0.2.1 malformed UPDATE, attribute discard: ORIGIN: twice (7 in this session)"]),
         (events.RoutesHeldBack(**TO_PEER, reason="no_next_hop", count=0),

@@ -17,6 +17,7 @@ from rhi.model.events import (
     Event,
     PeerAdded,
     PeerRemoved,
+    PrefixLimitNear,
     RoutesHeldBack,
     RoutesReceived,
     SessionDown,
@@ -84,6 +85,10 @@ EVENTS: list[tuple[Event, dict[str, Any]]] = [
             "withdrawn": ["2001:db8::/32"],
             "attributes": None,
         },
+    ),
+    (
+        PrefixLimitNear(peer=PEER, family="ipv4", count=75, limit=100),
+        {"event": "prefix_limit_near", "family": "ipv4", "count": 75, "limit": 100},
     ),
     (
         UpdateMalformed(peer=PEER, treatment="treat-as-withdraw", detail="ORIGIN is missing", count=3),

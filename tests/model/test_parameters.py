@@ -62,6 +62,7 @@ OTHERS: dict[str, Any] = {
     "long_lived_stale_time": 86400,
     "role": Role.CUSTOMER,
     "role_strict": True,
+    "maximum_prefixes": 1000,
     "connect_retry_time": 5.0,
     "connect_timeout": 2.5,
     "send_hold_time": 60.0,
@@ -164,6 +165,14 @@ def test_parameters_every_field_is_either_live_or_of_the_session() -> None:
         ("long_lived_stale_time", 60, "long_lived_stale_time: needs graceful_restart (RFC 9494)"),
         ("role", "boss", "role 'boss': must be one of provider, rs, rs-client, customer, peer"),
         ("role_strict", True, "role_strict: needs role (RFC 9234)"),
+        *(
+            (
+                "maximum_prefixes",
+                wrong,
+                f"maximum_prefixes {wrong}: must be a number from 1 to 4294967295, or None for no limit",
+            )
+            for wrong in (0, -1, True, 4294967296)
+        ),
         ("med", -1, "med -1: must be a number from 0 to 4294967295"),
         ("local_pref", True, "local_pref True: must be a number from 0 to 4294967295"),
         ("prepend", 255, "prepend 255: must be a number from 0 to 254"),

@@ -92,6 +92,15 @@ def test_rfc9003_any_text_is_a_shutdown_communication(message: str) -> None:
         (Notification(6, 2, b"\x02\xff\xfe"), 'Cease; Administrative Shutdown: "��"'),
         (Notification(6, 2, b"\x05a\xe2\x80\xaeb"), 'Cease; Administrative Shutdown: "a?b"'),
         (
+            Notification(6, 1, bytes.fromhex("00010100000064")),
+            "Cease; Maximum Number of Prefixes Reached: ipv4 100",
+        ),
+        (
+            Notification(6, 1, bytes.fromhex("00194600000001")),
+            "Cease; Maximum Number of Prefixes Reached: AFI 25 SAFI 70 1",
+        ),
+        (Notification(6, 1, b"\0"), "Cease; Maximum Number of Prefixes Reached (data 00)"),
+        (
             Notification(6, 2, bytes([255]) + b"x" * 255),
             'Cease; Administrative Shutdown: "' + "x" * 255 + '"',
         ),

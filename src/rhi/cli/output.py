@@ -22,6 +22,7 @@ from rhi.model.events import (
     Event,
     PeerAdded,
     PeerRemoved,
+    PrefixLimitNear,
     RoutesHeldBack,
     RoutesReceived,
     SessionDown,
@@ -147,6 +148,8 @@ def _sentence(event: Event) -> str:
         return f"{count} held back{' any more' if event.count == 0 else ''} ({event.reason}): {why}"
     if isinstance(event, UpdateMalformed):
         return f"malformed UPDATE, {event.treatment}: {event.detail} ({event.count} in this session)"
+    if isinstance(event, PrefixLimitNear):
+        return f"announces {event.count} {event.family} routes, and may announce {event.limit}"
     return str(event)
 
 

@@ -176,6 +176,12 @@ def parser() -> Parser:
         action="store_true",
         help="at the end, leave the routes to graceful restart instead of taking them back",
     )
+    add(
+        "--maximum-prefixes",
+        metavar="N",
+        type=number("maximum prefixes", 1, 0xFFFFFFFF),
+        help="end the session when the peer announces more routes of one family (no limit)",
+    )
     add("--passive", action="store_true", help="do not connect, wait for the peer (needs --listen)")
     add(
         "--listen",
@@ -417,6 +423,7 @@ def _parameters(arguments: argparse.Namespace) -> Parameters:
         long_lived_stale_time=arguments.long_lived_stale_time,
         role=arguments.role,
         role_strict=arguments.role_strict,
+        maximum_prefixes=arguments.maximum_prefixes,
     )
 
 

@@ -173,6 +173,10 @@ class Connection:
         """Send `notification` and be over; `local` when a user asked for it."""
         self._handle(Event.CEASE, (notification, local), now)
 
+    def fail(self, error: NotificationError, now: float) -> None:
+        """End for what the owner has found wrong with a received message."""
+        self._handle(Event.BROKEN_MESSAGE, error, now)
+
     def drop(self, reason: str, *, local: bool) -> None:
         """Be over without a word: a peer that agreed to graceful restart keeps our routes (RFC 4724 §4.2)."""
         if self.state is not State.IDLE:

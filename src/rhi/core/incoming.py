@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 from rhi.core.events import EventLog
+from rhi.core.prefix_limit import PrefixLimit
 from rhi.model.events import EndOfRibReceived, RoutesReceived, UpdateMalformed
 from rhi.wire.attributes import RawAttribute
 from rhi.wire.faults import Treatment
@@ -25,22 +26,38 @@ class Incoming:
         malformed: UPDATEs with errors that were survived, since then.
     """
 
-    def __init__(self, log: EventLog, *, reports_routes: bool = False) -> None:
-        """`log` gets UpdateMalformed; with `reports_routes` RoutesReceived and EndOfRibReceived too."""
+    def __init__(
+        self, log: EventLog, *, reports_routes: bool = False, maximum_prefixes: int | None = None
+    ) -> None:
+        """`log` gets the events, with `reports_routes` also RoutesReceived and EndOfRibReceived.
+
+        `maximum_prefixes` is how many routes of each family there may be at a time; None does not count them.
+        """
         self.routes = 0
         self.malformed = 0
         self._log = log
         self._reports_routes = reports_routes
+        self._limit = None if maximum_prefixes is None else PrefixLimit(maximum_prefixes, log)
         self._silent_until: dict[Treatment, float] = {}
 
     def take(self, update: Update, now: float) -> None:
-        """Act on one UPDATE."""
+        """Act on one UPDATE.
+
+        Raises:
+            NotificationError: the peer announces more than it may.
+        """
         # hot: bench/receive.py
         self.routes += sum([len(prefixes) for _, prefixes in update.announcements()])
         if update.faults:
             self._note_malformed(update, now)
+        if self._limit is not None:
+            self._limit.take(update)
         if self._reports_routes:
             self._report(update, self._log)
+
+    def close(self) -> None:
+        """The session is over: forget what the peer holds up."""
+        self._limit = None
 
     def _note_malformed(self, update: Update, now: float) -> None:
         self.malformed += 1

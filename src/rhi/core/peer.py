@@ -32,6 +32,7 @@ from rhi.core.open_policy import Negotiated
 from rhi.core.outgoing import Outgoing
 from rhi.core.route_table import RouteTable
 from rhi.core.timers import Timer
+from rhi.errors import NotificationError
 from rhi.model.events import Event, SessionDown, SessionUp, StateChanged
 from rhi.model.parameters import LIVE_FIELDS, Parameters
 from rhi.model.prefix import FAMILY_OF_CODES, IPAddress
@@ -390,7 +391,11 @@ class Peer:
         self._established += 1
         self._last_error = ""
         self._counted = (0, 0)
-        self._incoming = Incoming(self._log, reports_routes=self._reports_routes)
+        self._incoming = Incoming(
+            self._log,
+            reports_routes=self._reports_routes,
+            maximum_prefixes=self.parameters.maximum_prefixes,
+        )
         self._outgoing = Outgoing(
             self.parameters, negotiated, connection.local, self._router_id, self._table, self._log
         )
@@ -446,6 +451,7 @@ class Peer:
         self._counted = self._count_routes()
         if self._outgoing is not None:
             self._outgoing.close()
+        self._incoming.close()
         self._outgoing = None
         self._session = None
         self._dialer.session_ended(now - self._changed_at)
@@ -482,7 +488,11 @@ class Peer:
         """Act on the messages of an established session."""
         for message in connection.received:
             if not isinstance(message, RouteRefreshMessage):
-                self._incoming.take(message, now)
+                try:
+                    self._incoming.take(message, now)
+                except NotificationError as error:
+                    connection.fail(error, now)
+                    break
             elif self._outgoing is not None and message.subtype == 0:
                 family = FAMILY_OF_CODES.get((message.afi, message.safi))
                 if family is not None:

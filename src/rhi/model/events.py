@@ -129,6 +129,15 @@ class UpdateMalformed(Event):
     count: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefixLimitNear(Event):
+    """The peer announces three quarters of `maximum_prefixes`; told once in a session for each family."""
+
+    family: str
+    count: int
+    limit: int
+
+
 def _kind(name: str) -> str:
     return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name).lstrip("_")
 

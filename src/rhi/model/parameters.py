@@ -73,6 +73,8 @@ class Parameters:
             graceful_restart.
         role: what we are to an external peer (RFC 9234): a `Role`, or its word.
         role_strict: refuse a peer that does not tell its own role.
+        maximum_prefixes: how many routes of each family the peer may announce at a time, 1 to 4294967295; one
+            more ends the session (RFC 4486 §4). None: no limit, and nothing is kept of what it announces.
 
     Take effect at once, without a new session and without withdrawing anything that stays:
         next_hop_4, next_hop_6: next hop of each family; None takes the session's local address.
@@ -114,6 +116,7 @@ class Parameters:
     long_lived_stale_time: int | None
     role: Role | None
     role_strict: bool
+    maximum_prefixes: int | None
     connect_retry_time: float
     connect_timeout: float
     send_hold_time: float | None
@@ -146,6 +149,7 @@ class Parameters:
         long_lived_stale_time: int | None = None,
         role: Role | str | None = None,
         role_strict: bool = False,
+        maximum_prefixes: int | None = None,
         connect_retry_time: float = 30.0,
         connect_timeout: float = 10.0,
         send_hold_time: float | None = None,
@@ -182,6 +186,7 @@ class Parameters:
             ),
             "role": None if role is None else to_role(role),
             "role_strict": _flag(role_strict, "role_strict"),
+            "maximum_prefixes": None if maximum_prefixes is None else _prefix_limit(maximum_prefixes),
             "connect_retry_time": to_seconds(connect_retry_time, "connect_retry_time"),
             "connect_timeout": to_seconds(connect_timeout, "connect_timeout"),
             "send_hold_time": None
@@ -352,6 +357,14 @@ def _whole_seconds(value: int | None, what: str, highest: int) -> int | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= highest:
         raise InvalidValueError(f"{what} {shown(value)}: must be 1 to {highest} seconds")
+    return value
+
+
+def _prefix_limit(value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 0xFFFFFFFF:
+        raise InvalidValueError(
+            f"maximum_prefixes {shown(value)}: must be a number from 1 to 4294967295, or None for no limit"
+        )
     return value
 
 

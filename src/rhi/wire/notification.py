@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from rhi.errors import NotificationError
+from rhi.model.prefix import FAMILY_OF_CODES
 from rhi.wire.iana import CeaseError, ErrorCode, error_text
 
 # What every peer can read: only some take up to 255, and nothing tells which (RFC 9003 §2, §5).
 _MAX_SHUTDOWN_OCTETS: Final = 128
 # A message of 4096 octets, header and codes taken off: longer ones are not for every peer (RFC 8654 §4).
 _MAX_DATA: Final = 4096 - 19 - 2
+_PREFIX_LIMIT: Final = (ErrorCode.CEASE, CeaseError.MAXIMUM_NUMBER_OF_PREFIXES_REACHED)
 _SHUTDOWN_SUBCODES: Final = (CeaseError.ADMINISTRATIVE_SHUTDOWN, CeaseError.ADMINISTRATIVE_RESET)
 
 
@@ -54,6 +56,11 @@ class Notification:
             # one inside the other, and no deeper: the peer decides how long the data is
             is_nested = (inner.code, inner.subcode) == (ErrorCode.CEASE, CeaseError.HARD_RESET)
             return f"{text}: {error_text(inner.code, inner.subcode) if is_nested else inner.text}"
+        if (self.code, self.subcode) == _PREFIX_LIMIT and len(self.data) == 7:
+            codes = int.from_bytes(self.data[:2], "big"), self.data[2]
+            family = FAMILY_OF_CODES.get(codes)
+            name = "AFI {} SAFI {}".format(*codes) if family is None else family.label
+            return f"{text}: {name} {int.from_bytes(self.data[3:], 'big')}"  # RFC 4486 §4
         message = self._shutdown_message()
         if message is not None:
             return f'{text}: "{message}"' if message else text

@@ -77,7 +77,9 @@ class Prefixes(Sequence[Prefix]):
 
 
 def encode_prefixes(prefixes: Iterable[Prefix]) -> bytes:
-    """The prefixes as they stand in an NLRI field."""
+    """The prefixes as they stand in an NLRI field; those of a received one as they came."""
+    if isinstance(prefixes, Prefixes):
+        return prefixes.packed
     return b"".join([bytes((prefix.length,)) + prefix.packed for prefix in prefixes])
 
 

@@ -14,6 +14,7 @@ _NOTIFICATIONS = {
     "Administrative shutdown": (6, 2),
     "Administrative reset": (6, 4),
     "Hold timer expired": (4, 0),
+    "Maximum number of prefixes reached": (6, 1),
 }
 
 # 198.51.100.1/32      unicast [peer1 21:37:26.264 from fd99::12] * (100) [AS65001i]

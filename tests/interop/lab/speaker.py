@@ -61,6 +61,10 @@ class Speaker:
         self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def log_text(self) -> str:
+        """All that it has printed, restarts included."""
+        return (self._folder / "log").read_text()
+
     def explain(self) -> str:
         return self._process.log_tail() if self._process else "not started"
 

@@ -1,0 +1,112 @@
+"""What rhi hears from routers that announce: a limit on the number of routes, and what a watcher is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.interop.bench import EXTERNAL_AS, KINDS, ROUTER_4, ROUTER_AS, cable
+from tests.interop.lab import (
+    Bird,
+    Frr,
+    Namespace,
+    Neighbour,
+    Router,
+    Settings,
+    Speaker,
+    running,
+    speaking,
+    wait_until,
+)
+
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
+
+OVER_4 = next(kind for kind in KINDS if kind.transport == 4 and not kind.internal)
+OUR_AS, THEIR_AS = EXTERNAL_AS[4], ROUTER_AS[4]
+ROUTES_4 = tuple(f"198.51.100.{number}/32" for number in range(1, 6))
+ROUTES_6 = tuple(f"2001:db8:77::{number}/128" for number in range(1, 4))
+
+
+@pytest.fixture(scope="module")
+def wire() -> Iterator[tuple[Namespace, Namespace]]:
+    with cable() as made:
+        yield made
+
+
+def announcing(daemon: type[Router]) -> str:
+    """A configuration that announces ROUTES_4 and ROUTES_6, with MED 7 and a community."""
+    peer = Neighbour(address=OVER_4.source, local_address=ROUTER_4, remote_as=OUR_AS)
+    text = daemon.configure(Settings(as_number=THEIR_AS, router_id=ROUTER_4, neighbours=(peer,)))
+    if daemon is Bird:
+        marked = "export filter { bgp_med = 7; bgp_community.add((65010, 77)); accept; }"
+        for family, routes in ((4, ROUTES_4), (6, ROUTES_6)):
+            lines = "".join(f"  route {route} blackhole;\n" for route in routes)
+            text += f"protocol static {{\n  ipv{family};\n{lines}}}\n"
+        # not what `direct` finds on the interfaces
+        return text.replace("protocol direct { ipv4; ipv6; }", "").replace("export none", marked)
+    statics = [f"ip route {route} Null0" for route in ROUTES_4]
+    statics += [f"ipv6 route {route} Null0" for route in ROUTES_6]
+    text = text.replace(
+        " exit-address-family", f"  neighbor {OVER_4.source} route-map OUT out\n exit-address-family"
+    )
+    for family, routes in ((4, ROUTES_4), (6, ROUTES_6)):
+        lines = "".join(f"  network {route}\n" for route in routes)
+        head = f" address-family ipv{family} unicast\n"
+        text = text.replace(head, head + lines)
+    text = text.replace(" no bgp ebgp", " no bgp network import-check\n no bgp ebgp")
+    return text + "route-map OUT permit 10\n set metric 7\n set community 65010:77\n"
+
+
+def arguments(*options: str) -> list[str]:
+    own = ["-6", OVER_4.source_6, "--source", OVER_4.source]
+    return ["--json", *options, *own, str(OUR_AS), OVER_4.source_4, ROUTER_4, OVER_4.route_4(1)]
+
+
+def events(speaker: Speaker, kind: str) -> list[dict[str, Any]]:
+    """What the speaker has printed of one kind."""
+    lines = [line for line in speaker.log_text().splitlines() if line.startswith("{")]
+    return [found for line in lines if (found := json.loads(line))["event"] == kind]
+
+
+def routers() -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("daemon", [Bird, Frr], ids=lambda daemon: str(daemon.NAME))
+
+
+@routers()
+def test_router_that_announces_more_than_it_may_is_told_so_and_met_with_pauses(
+    wire: tuple[Namespace, Namespace], daemon: type[Router]
+) -> None:
+    near, far = wire
+    limit = str(len(ROUTES_4) - 1)
+    with (
+        running(daemon(far, announcing(daemon))) as router,
+        speaking(near, arguments("--maximum-prefixes", limit)) as speaker,
+    ):
+        wait_until(lambda: len(events(speaker, "session_up")) >= 2, "a second session")
+
+        down = next(event for event in events(speaker, "session_down") if event["established"])
+        assert (down["code"], down["subcode"], down["local"]) == (6, 1, False)
+        assert f"Maximum Number of Prefixes Reached: ipv4 {limit}" in down["reason"]
+        router.wait_notification(OVER_4.source, (6, 1))
+
+
+@routers()
+def test_router_that_announces_as_much_as_it_may_keeps_its_session(
+    wire: tuple[Namespace, Namespace], daemon: type[Router]
+) -> None:
+    near, far = wire
+    limit = len(ROUTES_4) + 1  # FRR also sends our own route back to us
+    with (
+        running(daemon(far, announcing(daemon))) as router,
+        speaking(near, arguments("-m", "--maximum-prefixes", str(limit))) as speaker,
+    ):
+        wait_until(lambda: events(speaker, "prefix_limit_near"), "three quarters are told")
+        router.wait_route(OVER_4.route_4(1))
+
+        assert [event["established"] for event in events(speaker, "session_down")].count(True) == 0
+        assert {(event["family"], event["limit"]) for event in events(speaker, "prefix_limit_near")} == {
+            ("ipv4", limit)
+        }

@@ -248,7 +248,7 @@ def test_observer_that_raises_is_logged_and_called_again(caplog: pytest.LogCaptu
 def test_observer_that_blocks_loses_the_oldest_events_and_costs_no_session(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rhi.threaded.MAX_WAITING_EVENTS", 10)
+    monkeypatch.setattr("rhi.net.event_queue.MAX_EVENTS", 10)
     release = threading.Event()
     calls: list[Event] = []
 

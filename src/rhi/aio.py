@@ -63,7 +63,8 @@ class Pool(PoolMethods):
             listen: where to accept connections of peers, such as `127.0.0.1:1790`.
             dynamic_peers: parameters, by prefix, of peers that connect to us from inside it without being
                 named; each has a session of its own while it is connected, at most 1,000 at once.
-            reports_routes: make `RoutesReceived` events of what peers announce.
+            reports_routes: make `RoutesReceived` events of what peers announce, as an observer with an
+                `on_route` of its own does.
             complete_within: hold End-of-RIB back until `mark_complete`, at most so many seconds from now; a
                 peer that has kept our routes over a restart keeps them until then (RFC 4724 §4.1).
 
@@ -81,7 +82,7 @@ class Pool(PoolMethods):
             settings.router_id,
             self._deliver,
             dynamic_peers=settings.dynamic_peers,
-            reports_routes=reports_routes,
+            reports_routes=settings.reports_routes,
         )
         self._closed = False
         settings.begin(self._driver)
@@ -153,13 +154,7 @@ class Pool(PoolMethods):
 
     def _deliver(self, event: Event, parameters: Parameters | None) -> None:
         if self._observer is not None:
-            self._loop.call_soon(self._tell, self._observer, event, parameters)
-
-    def _tell(self, observer: Observer, event: Event, parameters: Parameters | None) -> None:
-        try:
-            tell(observer, event, parameters)
-        except Exception:
-            log.exception("observer failed on %s", event)
+            self._loop.call_soon(tell, self._observer, event, parameters)
 
 
 class Session(SessionMethods[Pool]):

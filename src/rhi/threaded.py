@@ -13,7 +13,6 @@ and also after `close`, when changes are ignored and `status` tells how things e
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import CancelledError, Future
 from ipaddress import IPv4Address
@@ -30,6 +29,7 @@ from rhi.model.parameters import Parameters
 from rhi.model.prefix import IPAddress, Prefix
 from rhi.model.status import Flushed, Status
 from rhi.net.endpoint import ListenAddress
+from rhi.net.event_queue import EventQueue
 from rhi.net.facade import (
     Listen,
     PoolMethods,
@@ -48,8 +48,6 @@ log = logging.getLogger("rhi")
 
 T = TypeVar("T")
 
-# Events that may wait for a slow observer before the oldest are dropped.
-MAX_WAITING_EVENTS: Final = 10_000
 # Noted changes taken over before the event loop looks after sockets and timers again.
 CHANGES_PER_TURN: Final = 1000
 # Longest that `close` waits for peers that do not read and an observer that does not return.
@@ -97,8 +95,7 @@ class _Dispatcher:
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
-        self._waiting: deque[tuple[Event, Parameters | None]] = deque()
-        self._dropped = 0
+        self._waiting = EventQueue()
         self._is_closed = False
         self._condition = Condition()
         self._thread = Thread(target=self._run, name="rhi-observer", daemon=True)
@@ -110,10 +107,7 @@ class _Dispatcher:
     def put(self, event: Event, parameters: Parameters | None) -> None:
         """Have the observer called."""
         with self._condition:
-            if len(self._waiting) >= MAX_WAITING_EVENTS:
-                self._waiting.popleft()
-                self._dropped += 1
-            self._waiting.append((event, parameters))
+            self._waiting.put(event, parameters)
             self._condition.notify()
 
     def close(self, timeout: float) -> None:
@@ -131,14 +125,12 @@ class _Dispatcher:
                     self._condition.wait()
                 if not self._waiting:
                     return
-                event, parameters = self._waiting.popleft()
-                dropped, self._dropped = self._dropped, 0
+                event, parameters = self._waiting.take()
+                dropped, self._waiting.dropped = self._waiting.dropped, 0
             if dropped:
                 log.warning("observer is too slow: %d events dropped", dropped)
-            try:
-                tell(self._observer, event, parameters)
-            except BaseException:  # SystemExit too: it would end this thread in silence
-                log.exception("observer failed on %s", event)
+            # SystemExit too: it would end this thread in silence
+            tell(self._observer, event, parameters, BaseException)
 
 
 class Pool(PoolMethods):
@@ -169,7 +161,8 @@ class Pool(PoolMethods):
             listen: where to accept connections of peers, such as `127.0.0.1:1790`.
             dynamic_peers: parameters, by prefix, of peers that connect to us from inside it without being
                 named; each has a session of its own while it is connected, at most 1,000 at once.
-            reports_routes: make `RoutesReceived` events of what peers announce.
+            reports_routes: make `RoutesReceived` events of what peers announce, as an observer with an
+                `on_route` of its own does.
             complete_within: hold End-of-RIB back until `mark_complete`, at most so many seconds from now; a
                 peer that has kept our routes over a restart keeps them until then (RFC 4724 §4.1).
 

@@ -24,6 +24,8 @@ TO_PEER: Any = {"peer": "192.0.2.1"}
          ["192.0.2.1 Remote shutdown"]),
         (events.EndOfRibSent(**TO_PEER, family="ipv4"), ["192.0.2.1 all ipv4 routes sent"]),
         (events.EndOfRibReceived(**TO_PEER, family="ipv6"), ["192.0.2.1 all ipv6 routes received"]),
+        (events.RoutesMissed(**TO_PEER, count=9),
+         ["192.0.2.1 9 routes are not shown: they came faster than they could be written"]),
         (events.PrefixLimitNear(**TO_PEER, family="ipv6", count=75, limit=100),
          ["192.0.2.1 announces 75 ipv6 routes, and may announce 100"]),
         (events.UpdateMalformed(**TO_PEER, treatment="attribute discard", detail="ORIGIN: twice", count=7),

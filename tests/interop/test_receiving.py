@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.interop.bench import EXTERNAL_AS, KINDS, ROUTER_4, ROUTER_AS, cable
+from tests.interop.bench import EXTERNAL_AS, KINDS, ROUTER_4, ROUTER_6, ROUTER_AS, cable
 from tests.interop.lab import (
     Bird,
     Frr,
@@ -21,6 +24,7 @@ from tests.interop.lab import (
     speaking,
     wait_until,
 )
+from tests.interop.lab.process import Process
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
 
@@ -110,3 +114,72 @@ def test_router_that_announces_as_much_as_it_may_keeps_its_session(
         assert {(event["family"], event["limit"]) for event in events(speaker, "prefix_limit_near")} == {
             ("ipv4", limit)
         }
+
+
+# rhi.Pool with an observer that watches: a JSON line for each route, until it is ended.
+WATCH = """
+import json, signal, sys
+import rhi
+
+class Watcher(rhi.Observer):
+    def on_route(self, peer, prefix, attributes):
+        print(json.dumps([peer, str(prefix), attributes]), flush=True)
+
+    def on_session(self, peer, local, reason):
+        print(json.dumps([peer, None, reason]), flush=True)
+
+ours, source, peer = sys.argv[1:]
+parameters = rhi.Parameters(as_number=int(ours), source_ip=source, multiprotocol=True)
+with rhi.Pool(source, {peer: parameters}, observer=Watcher()):
+    signal.pause()
+"""
+
+
+@contextlib.contextmanager
+def watching(near: Namespace, folder: Path) -> Iterator[Callable[[], list[list[Any]]]]:
+    """Run WATCH; gives what it has printed so far."""
+    log = folder / "watch.log"
+    process = Process(near, [sys.executable, "-c", WATCH, str(OUR_AS), OVER_4.source_4, ROUTER_4], log)
+    try:
+        yield lambda: [json.loads(line) for line in log.read_text().splitlines() if line.startswith("[")]
+    finally:
+        process.kill()
+
+
+@routers()
+def test_watcher_sees_the_routes_of_a_router_with_their_attributes_and_their_end(
+    wire: tuple[Namespace, Namespace], daemon: type[Router], tmp_path: Path
+) -> None:
+    near, far = wire
+    expected = {route.partition("/")[0] for route in ROUTES_4 + ROUTES_6}
+    with running(daemon(far, announcing(daemon))) as router, watching(near, tmp_path) as seen:
+        wait_until(lambda: {prefix for _, prefix, _ in seen()} >= expected, "all routes", explain=seen)
+
+        for _, prefix, attributes in seen():
+            assert attributes["as_path"] == str(THEIR_AS)
+            assert attributes["med"] == 7
+            assert attributes["communities"] == ["65010:77"]
+            own = ROUTER_6 if ":" in prefix else ROUTER_4
+            assert attributes["next_hop"].split(",")[0] == own
+
+        withdraw(router, ROUTES_4[0])
+        gone = [ROUTER_4, ROUTES_4[0].partition("/")[0], None]
+        wait_until(lambda: gone in seen(), "the route is withdrawn", explain=seen)
+        router.kill()
+        wait_until(lambda: seen()[-1][1] is None, "the session's end", explain=seen)
+
+
+def withdraw(router: Router, route: str) -> None:
+    """Have a running router announce a route of ROUTES_4 no longer."""
+    if isinstance(router, Bird):
+        without = router.configuration.replace(f"  route {route} blackhole;\n", "")
+        (router.folder / "bird.conf").write_text(f"log stderr all;\n{without}")
+        router.birdc("configure")
+    elif isinstance(router, Frr):
+        lines = [
+            "configure terminal",
+            f"router bgp {THEIR_AS}",
+            "address-family ipv4 unicast",
+            f"no network {route}",
+        ]
+        router.vtysh("\n".join(lines))

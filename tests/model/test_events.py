@@ -19,6 +19,7 @@ from rhi.model.events import (
     PeerRemoved,
     PrefixLimitNear,
     RoutesHeldBack,
+    RoutesMissed,
     RoutesReceived,
     SessionDown,
     SessionUp,
@@ -86,6 +87,7 @@ EVENTS: list[tuple[Event, dict[str, Any]]] = [
             "attributes": None,
         },
     ),
+    (RoutesMissed(peer=PEER, count=12345), {"event": "routes_missed", "count": 12345}),
     (
         PrefixLimitNear(peer=PEER, family="ipv4", count=75, limit=100),
         {"event": "prefix_limit_near", "family": "ipv4", "count": 75, "limit": 100},

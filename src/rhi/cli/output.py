@@ -24,6 +24,7 @@ from rhi.model.events import (
     PeerRemoved,
     PrefixLimitNear,
     RoutesHeldBack,
+    RoutesMissed,
     RoutesReceived,
     SessionDown,
     SessionUp,
@@ -148,6 +149,8 @@ def _sentence(event: Event) -> str:
         return f"{count} held back{' any more' if event.count == 0 else ''} ({event.reason}): {why}"
     if isinstance(event, UpdateMalformed):
         return f"malformed UPDATE, {event.treatment}: {event.detail} ({event.count} in this session)"
+    if isinstance(event, RoutesMissed):
+        return f"{event.count} routes are not shown: they came faster than they could be written"
     if isinstance(event, PrefixLimitNear):
         return f"announces {event.count} {event.family} routes, and may announce {event.limit}"
     return str(event)

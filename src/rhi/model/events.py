@@ -105,6 +105,16 @@ class RoutesReceived(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoutesMissed(Event):
+    """The observer was too slow for what the peer told: news of so many routes was dropped at this point.
+
+    What the peer holds up is not known from here to the end of its session. Of `rhi.Pool` and `rhi.Session`.
+    """
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndOfRibReceived(Event):
     """The peer has told all it had at the start, for one family (RFC 4724 §2)."""
 

@@ -1,16 +1,18 @@
 """What `rhi.aio` and `rhi.threaded` have in common: checked arguments, the methods that change something, and
 events made into observers' calls."""
 
+import logging
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Address
 from typing import Generic, TypeVar
 
 from rhi.errors import EmptyTableError, InvalidValueError
 from rhi.model.attributes import NO_ATTRIBUTES, PathAttributes, Route, RouteLike, route_map
-from rhi.model.events import Event, PeerAdded, SessionDown
+from rhi.model.events import Event, PeerAdded, RoutesReceived, SessionDown
 from rhi.model.observer import Observer
 from rhi.model.parameters import Parameters, to_router_id, to_seconds
 from rhi.model.prefix import IPAddress, Prefix, PrefixLike, to_prefix
@@ -25,6 +27,8 @@ from rhi.net.pool import (
     parse_dynamic_peers,
     parse_peers,
 )
+
+log = logging.getLogger("rhi")
 
 Routes = Iterable[RouteLike] | Mapping[PrefixLike, PathAttributes]
 Listen = Iterable[ListenAddress | str | tuple[str, int]]
@@ -65,7 +69,7 @@ class PoolSettings:
             route_map(routes),
             [ListenAddress.parse(address) for address in listed(listen, "listen")],
             parse_dynamic_peers(dynamic_peers or {}),
-            reports_routes,
+            reports_routes or _watches_routes(observer),
             None if complete_within is None else to_seconds(complete_within, "complete_within"),
         )
 
@@ -207,13 +211,42 @@ def check_message(message: str) -> None:
         raise InvalidValueError(f"message {shown(message)}: must be text")
 
 
-def tell(observer: Observer, event: Event, parameters: Parameters | None) -> None:
-    """Call `observer` for one event; `parameters` are there for PeerAdded and PeerRemoved."""
+def tell(
+    observer: Observer,
+    event: Event,
+    parameters: Parameters | None,
+    contained: type[BaseException] = Exception,
+) -> None:
+    """Call `observer` for one event; `parameters` are there for PeerAdded and PeerRemoved.
+
+    A call that raises what is `contained` is logged, the first of an event, and the others are made still.
+    """
+    is_logged = False
+    for call in _calls(observer, event, parameters):
+        try:
+            call()
+        except contained:
+            if not is_logged:
+                log.exception("observer failed on %s of %s", type(event).__name__, event.peer)
+            is_logged = True
+
+
+def _calls(observer: Observer, event: Event, parameters: Parameters | None) -> Iterator[Callable[[], object]]:
     if parameters is not None:
-        observer.on_peer(event.peer, parameters, isinstance(event, PeerAdded))
+        yield partial(observer.on_peer, event.peer, parameters, isinstance(event, PeerAdded))
     if isinstance(event, SessionDown):
-        observer.on_session(event.peer, event.local, event.reason)
-    observer.on_event(event)
+        yield partial(observer.on_session, event.peer, event.local, event.reason)
+    if isinstance(event, RoutesReceived) and _watches_routes(observer):
+        for prefix in event.withdrawn:
+            yield partial(observer.on_route, event.peer, prefix, None)
+        for prefix in event.announced:
+            yield partial(observer.on_route, event.peer, prefix, event.attributes or {})
+    yield partial(observer.on_event, event)
+
+
+def _watches_routes(observer: Observer | None) -> bool:
+    """Whether somebody has overridden `on_route`, in a class or in one object."""
+    return observer is not None and getattr(observer.on_route, "__func__", None) is not Observer.on_route
 
 
 def _to_attributes(value: PathAttributes | None) -> PathAttributes:

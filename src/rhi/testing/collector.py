@@ -5,7 +5,8 @@
         pool.announce("203.0.113.10")
         assert collector.wait_for(lambda routes: "203.0.113.10" in routes, timeout=5)
 
-It takes connections from anywhere its address can be reached from, and any AS number.
+It takes connections from anywhere its address can be reached from, and any AS number. Routes that come faster
+than it can note them are missing from `routes`; `RoutesMissed` events tell how many.
 """
 
 import time

@@ -111,6 +111,7 @@ def test_router_that_announces_as_much_as_it_may_keeps_its_session(
         router.wait_route(OVER_4.route_4(1))
 
         assert [event["established"] for event in events(speaker, "session_down")].count(True) == 0
+        assert events(speaker, "update_malformed") == []
         assert {(event["family"], event["limit"]) for event in events(speaker, "prefix_limit_near")} == {
             ("ipv4", limit)
         }

@@ -14,6 +14,7 @@ import pytest
 from tests.interop.bench import EXTERNAL_AS, KINDS, ROUTER_4, ROUTER_6, ROUTER_AS, cable
 from tests.interop.lab import (
     Bird,
+    ExaBgp,
     Frr,
     Namespace,
     Neighbour,
@@ -184,3 +185,28 @@ def withdraw(router: Router, route: str) -> None:
             f"no network {route}",
         ]
         router.vtysh("\n".join(lines))
+
+
+def test_malformed_attribute_of_exabgp_is_told_and_the_session_goes_on(
+    wire: tuple[Namespace, Namespace],
+) -> None:
+    """ExaBGP sends any bytes as an attribute: here AGGREGATOR and OTC, each of three octets."""
+    near, far = wire
+    peer = Neighbour(address=OVER_4.source, local_address=ROUTER_4, remote_as=OUR_AS)
+    text = ExaBgp.configure(Settings(as_number=THEIR_AS, router_id=ROUTER_4, neighbours=(peer,)))
+    routes = "".join(
+        f"    route {route} next-hop {ROUTER_4} attribute [ {code} 0xc0 0x010203 ];\n"
+        for route, code in zip(ROUTES_4[:2], ("0x07", "0x23"), strict=True)
+    )
+    head, _, tail = text.rpartition("}")
+    text = f"{head}  static {{\n{routes}  }}\n}}{tail}"
+    with running(ExaBgp(far, text)) as router, speaking(near, arguments()) as speaker:
+        wait_until(lambda: len(events(speaker, "update_malformed")) == 2, "both are told")
+        speaker.tell(f"announce {OVER_4.route_4(2)}")
+        router.wait_route(OVER_4.route_4(2))
+
+        told = {event["treatment"]: event["detail"] for event in events(speaker, "update_malformed")}
+        assert set(told) == {"attribute discard", "treat-as-withdraw"}
+        assert told["attribute discard"].startswith("AGGREGATOR: ")
+        assert told["treat-as-withdraw"].startswith("ONLY_TO_CUSTOMER: ")
+        assert [event["established"] for event in events(speaker, "session_down")].count(True) == 0

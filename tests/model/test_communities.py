@@ -186,6 +186,10 @@ def test_large_community_anything_is_taken_or_one_sentence(value: Any) -> None:
         ("rt:4294967295:65535", "02 02 ffffffff ffff"),
         ("0x4300DEADBEEF0001", "43 00 deadbeef0001"),
         (" 0x0000000000000000 ", "00 00 000000000000"),
+        ("lb:65001:125000000", "40 04 fde9 4cee6b28"),  # 1 Gbit/s (draft-ietf-idr-link-bandwidth §2)
+        ("LB:0:0", "40 04 0000 00000000"),
+        ("lb:65536:1.5", "40 04 5ba0 3fc00000"),  # AS_TRANS
+        ("lb-transitive:65001:125000000", "00 04 fde9 4cee6b28"),
     ],
 )
 def test_extended_community_text_gives_its_eight_bytes(text: str, packed: str) -> None:
@@ -200,6 +204,7 @@ def test_extended_community_text_gives_its_eight_bytes(text: str, packed: str) -
     st.one_of(
         st.binary(min_size=8, max_size=8),
         st.tuples(st.integers(0, 3), st.integers(0, 4)).map(lambda kind: bytes([*kind, 0, 0, 1, 2, 3, 4])),
+        st.tuples(st.sampled_from([b"\x40\x04", b"\0\x04"]), st.binary(min_size=6, max_size=6)).map(b"".join),
     )
 )
 @example(bytes.fromhex("02 02 0000fde8 0064"))
@@ -218,7 +223,13 @@ def test_extended_community_reads_back_what_it_prints(packed: bytes) -> None:
         ("01 02 c0000201 0007", "rt:192.0.2.1:7"),
         ("02 02 00010000 0064", "rt:65536:100"),
         ("02 02 0000fde8 0064", "0x02020000fde80064"),  # rt:65000:100 would be read as the two-octet type
-        ("00 04 fde8 00000064", "0x0004fde800000064"),
+        ("40 04 fde9 4cee6b28", "lb:65001:125000000"),
+        ("40 04 fde9 3dcccccd", "lb:65001:0.1"),
+        ("00 04 fde9 4cee6b28", "lb-transitive:65001:125000000"),
+        ("40 04 fde9 7f800000", "0x4004fde97f800000"),  # no number: infinite, undefined, below zero
+        ("40 04 fde9 7fc00000", "0x4004fde97fc00000"),
+        ("40 04 fde9 bf800000", "0x4004fde9bf800000"),
+        ("40 04 fde9 80000000", "0x4004fde980000000"),
         ("40 02 fde8 00000064", "0x4002fde800000064"),
     ],
 )
@@ -241,6 +252,15 @@ def test_extended_community_prints_what_reads_back_to_the_same_bytes(packed: str
         "rt:4294967296:1",
         "rt:-1:1",
         "rt:٣:1",
+        "lb:65001",
+        "lb:65001:",
+        "lb:65001:1e9",
+        "lb:65001:-1",
+        "lb:65001:nan",
+        "lb:4294967296:1",
+        "lb:192.0.2.1:1",
+        "lb:65001:" + "9" * 40,
+        "lbx:65001:1",
         "0x12",
         "0x" + "g" * 16,
         b"",
@@ -255,7 +275,8 @@ def test_extended_community_prints_what_reads_back_to_the_same_bytes(packed: str
 )
 def test_extended_community_wrong_value_says_what_would_be_right(value: Any) -> None:
     assert refusal(ExtendedCommunity.parse, value).endswith(
-        ": write rt:65000:100, ro:192.0.2.1:7 or 0x and sixteen hexadecimal digits"
+        ": write rt:65000:100, ro:192.0.2.1:7, lb:65000:125000000 (bytes per second) "
+        "or 0x and sixteen hexadecimal digits"
     )
 
 
@@ -270,6 +291,6 @@ def test_community_of_fields_can_be_copied_and_pickled(community: object) -> Non
     assert not hasattr(community, "__dict__")
 
 
-@given(st.one_of(ANYTHING, st.text(), st.text(alphabet="rtso:.0123456789", max_size=20)))
+@given(st.one_of(ANYTHING, st.text(), st.text(alphabet="rtsolb:.0123456789", max_size=20)))
 def test_extended_community_anything_is_taken_or_one_sentence(value: Any) -> None:
     refusal_or_none(ExtendedCommunity.parse, value)

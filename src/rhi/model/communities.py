@@ -5,6 +5,8 @@ them knows attributes or messages.
 """
 
 import re
+import struct
+from decimal import Decimal
 from ipaddress import IPv4Address
 from typing import Final, NamedTuple, Self
 
@@ -144,6 +146,14 @@ _SUBTYPES = {"rt": 0x02, "ro": 0x03}
 _SUBTYPE_NAMES = {code: name for name, code in _SUBTYPES.items()}
 _TWO_OCTET_AS, _IPV4_ADDRESS, _FOUR_OCTET_AS = 0x00, 0x01, 0x02
 
+# Link bandwidth (draft-ietf-idr-link-bandwidth): an AS number of two octets, then bytes per second as an IEEE
+# 754 single. Bit 0x40 says that it is not to leave the AS (RFC 4360 §2).
+_LINK_BANDWIDTHS = {"lb": b"\x40\x04", "lb-transitive": b"\x00\x04"}
+_LINK_BANDWIDTH_NAMES = {code: name for name, code in _LINK_BANDWIDTHS.items()}
+_AS_TRANS = 23456  # RFC 6793 §9
+# Digits that tell any two singles apart.
+_SINGLE_DIGITS = 9
+
 
 class _ExtendedFields(NamedTuple):
     packed: bytes
@@ -153,7 +163,10 @@ class ExtendedCommunity(_ExtendedFields):
     """An extended community: eight bytes (RFC 4360).
 
     Written `rt:65000:100` (route target) or `ro:192.0.2.1:7` (route origin, also `soo`), with a 2-octet or
-    4-octet AS number or an IPv4 address; any other as sixteen hexadecimal digits behind `0x`.
+    4-octet AS number or an IPv4 address; `lb:65000:125000000` is a link bandwidth in bytes per second, to
+    the nearest value that a 32-bit float can hold, and `lb-transitive:65000:125000000` one that may leave the
+    AS. These have room for two octets of the AS number: a larger one becomes 23456 (AS_TRANS), as the draft
+    has it. Any other is sixteen hexadecimal digits behind `0x`.
     """
 
     __slots__ = ()
@@ -182,12 +195,14 @@ class ExtendedCommunity(_ExtendedFields):
             packed = _parse_extended(packed)
         if not isinstance(packed, bytes) or len(packed) != 8:
             raise InvalidValueError(
-                f"extended community {shown(value)}: write rt:65000:100, ro:192.0.2.1:7 "
-                "or 0x and sixteen hexadecimal digits"
+                f"extended community {shown(value)}: write rt:65000:100, ro:192.0.2.1:7, "
+                "lb:65000:125000000 (bytes per second) or 0x and sixteen hexadecimal digits"
             )
         return cls(packed)
 
     def __str__(self) -> str:
+        if self.packed[:2] in _LINK_BANDWIDTH_NAMES:
+            return _link_bandwidth_text(self.packed) or "0x" + self.packed.hex()
         kind, subtype, value = self.packed[0], self.packed[1], self.packed[2:]
         name = _SUBTYPE_NAMES.get(subtype)
         if name is None or kind > _FOUR_OCTET_AS:
@@ -206,6 +221,8 @@ def _parse_extended(text: str) -> bytes | None:
     text = text.strip().lower()
     if re.fullmatch(r"0x[0-9a-f]{16}", text):
         return bytes.fromhex(text[2:])
+    if text.startswith("lb"):
+        return _parse_link_bandwidth(text)
     match = re.fullmatch(r"(rt|ro|soo):([0-9.]{1,15}):([0-9]{1,10})", text)
     if match is None:
         return None
@@ -231,3 +248,27 @@ def _pack_extended(kind: int, subtype: int, administrator: bytes, number: int) -
     if number >> (8 * room):
         return None
     return bytes([kind, subtype]) + administrator + number.to_bytes(room, "big")
+
+
+def _parse_link_bandwidth(text: str) -> bytes | None:
+    match = re.fullmatch(r"(lb|lb-transitive):([0-9]{1,10}):([0-9]{1,40}(?:\.[0-9]{1,60})?)", text)
+    if match is None or int(match[2]) > 0xFFFFFFFF:
+        return None
+    as_number = int(match[2])
+    try:
+        speed = struct.pack(">f", float(match[3]))
+    except OverflowError:
+        return None
+    two_octets = as_number if as_number <= 0xFFFF else _AS_TRANS
+    return _LINK_BANDWIDTHS[match[1]] + two_octets.to_bytes(2, "big") + speed
+
+
+def _link_bandwidth_text(packed: bytes) -> str | None:
+    """With as few digits as lead back to the same bytes; None where there is no such number."""
+    (speed,) = struct.unpack(">f", packed[4:])
+    for digits in range(1, _SINGLE_DIGITS + 1):
+        shortest = Decimal(f"{speed:.{digits}g}")
+        text = f"{_LINK_BANDWIDTH_NAMES[packed[:2]]}:{int.from_bytes(packed[2:4], 'big')}:{shortest:f}"
+        if _parse_link_bandwidth(text) == packed:
+            return text
+    return None

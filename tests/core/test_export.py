@@ -165,3 +165,30 @@ def test_export_filter_accept_beats_reject_else_pass(
     passes = policy(accept=accept, reject=reject).passes[prefix.family]
 
     assert (passes is None or passes(prefix.packed, prefix.length)) is expected
+
+
+@pytest.mark.parametrize(
+    ("peers", "route"), [({}, {"graceful_shutdown": True}), ({"graceful_shutdown": True}, {})]
+)
+def test_rfc8326_4_marked_route_has_the_community_besides_its_others_and_local_pref_zero(
+    peers: dict[str, Any], route: dict[str, Any]
+) -> None:
+    plain = exported(policy(**peers), **route)
+    own = exported(policy(communities=["1:1"], **peers), communities=["1:2", "1:3"], local_pref=200, **route)
+    from_peer = exported(policy(communities=["1:1"], local_pref=200, **peers), **route)
+
+    assert bytes.fromhex("40050400000000 c00804ffff0000") in plain.before
+    assert bytes.fromhex("40050400000000 c0080c 00010002 00010003 ffff0000") in own.before
+    assert bytes.fromhex("40050400000000 c00808 00010001 ffff0000") in from_peer.before
+
+
+def test_rfc8326_4_marked_route_has_the_community_once() -> None:
+    found = exported(policy(), communities=["graceful-shutdown", "1:2"], graceful_shutdown=True)
+
+    assert bytes.fromhex("c00808 ffff0000 00010002") in found.before
+
+
+def test_rfc8326_4_marked_route_to_an_external_peer_has_no_local_pref() -> None:
+    found = exported(policy(remote_as=1), graceful_shutdown=True)
+
+    assert found == exported(policy(remote_as=1), communities=["graceful-shutdown"])

@@ -294,3 +294,68 @@ def test_peer_nothing_that_is_received_makes_it_raise(data: list[bytes], seed: i
             script.send(piece)
         assert len(script.open) <= 1
     script.run(300)
+
+
+def pair_with_a_route(**more: Any) -> Pair:
+    pair = Pair(parameters(**more), Parameters(as_number=OUR_AS, passive=True)).start()
+    pair.edit(lambda table: table.announce(to_prefix("203.0.113.1"), PathAttributes(local_pref=7)))
+    pair.run(1)
+    return pair
+
+
+def seen_by_right(pair: Pair) -> tuple[object, ...]:
+    """LOCAL_PREF and communities of the one route."""
+    (attributes,) = pair.right.routes.values()
+    assert attributes is not None
+    return attributes["local_pref"], *attributes.get("communities", ())
+
+
+def test_mark_changes_what_is_sent_without_a_withdraw_and_takes_it_back() -> None:
+    pair = pair_with_a_route(communities=["1:2"])
+
+    pair.left.peer.mark(True)
+    pair.settle()
+    marked = seen_by_right(pair)
+    pair.left.peer.mark(False)
+    pair.settle()
+
+    assert marked == (0, "1:2", "65535:0")
+    assert seen_by_right(pair) == (7, "1:2")
+    assert pair.right.withdrawals == []
+
+
+def test_mark_of_what_is_marked_sends_nothing() -> None:
+    pair = pair_with_a_route()
+    pair.left.peer.mark(True)
+    pair.settle()
+    before = len(pair.right.announcements)
+
+    pair.left.peer.mark(False)
+    pair.left.peer.mark(True)
+    pair.settle()
+
+    assert len(pair.right.announcements) == before
+
+
+def test_mark_outlasts_new_parameters_and_the_session() -> None:
+    pair = pair_with_a_route()
+    pair.left.peer.mark(True)
+
+    pair.left.peer.configure(parameters(communities=["1:3"]), pair.now)
+    pair.settle()
+    configured = seen_by_right(pair)
+    pair.disconnect()
+    pair.run(30)
+
+    assert configured == seen_by_right(pair) == (0, "1:3", "65535:0")
+
+
+def test_configure_of_graceful_shutdown_is_live() -> None:
+    pair = pair_with_a_route()
+
+    pair.left.peer.configure(parameters(graceful_shutdown=True), pair.now)
+    pair.settle()
+
+    assert seen_by_right(pair) == (0, "65535:0")
+    assert pair.left.peer.pending_changes == ()
+    assert pair.right.withdrawals == []

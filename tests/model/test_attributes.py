@@ -23,7 +23,9 @@ def test_rfc4271_5_1_1_origin_codes() -> None:
 
 def test_path_attributes_default_is_igp_and_else_the_peers() -> None:
     assert NO_ATTRIBUTES.origin is Origin.IGP
-    assert [getattr(NO_ATTRIBUTES, name) for name in FIELDS if name != "origin"] == [None] * 7
+    assert [getattr(NO_ATTRIBUTES, name) for name in FIELDS[1:-1]] == [None] * 7
+    assert FIELDS[-1] == "graceful_shutdown"
+    assert NO_ATTRIBUTES.graceful_shutdown is False
 
 
 def test_path_attributes_from_text_hold_values() -> None:
@@ -102,6 +104,7 @@ def test_path_attributes_wrong_origin_says_what_would_be_right(value: Any) -> No
         ({"large_communities": ["1:2"]}, "large community '1:2': "),
         ({"large_communities": [1, 2, 3]}, "large community 1: "),
         ({"extended_communities": [b"1"]}, "extended community b'1': "),
+        ({"graceful_shutdown": 1}, "graceful_shutdown 1: "),
     ],
 )
 def test_path_attributes_wrong_value_is_named(arguments: dict[str, Any], start: str) -> None:

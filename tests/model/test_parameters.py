@@ -50,6 +50,7 @@ OTHERS: dict[str, Any] = {
         ExtendedCommunity.parse("rt:1:2"),
         ExtendedCommunity(bytes.fromhex("0202000000010002")),
     ),
+    "graceful_shutdown": True,
     "prepend": 2,
     "peer_as": 65001,
     "port": 1179,

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from rhi.core.open_policy import Negotiated
 from rhi.model.attributes import PathAttributes
+from rhi.model.communities import GRACEFUL_SHUTDOWN, Community
 from rhi.model.parameters import Parameters, Role
 from rhi.model.prefix import Family, IPAddress, IPNetwork
 from rhi.wire.attributes import AsSegment, Attributes, encode_attributes
@@ -133,13 +134,12 @@ class ExportPolicy:
             values[AttributeCode.MULTI_EXIT_DISC] = med
         if self._negotiated.is_internal:
             # never to external peers (RFC 4271 §5.1.5)
-            local_pref = _first(attributes.local_pref, parameters.local_pref)
-            values[AttributeCode.LOCAL_PREF] = DEFAULT_LOCAL_PREF if local_pref is None else local_pref
+            values[AttributeCode.LOCAL_PREF] = self._local_pref(attributes)
         elif parameters.role in _MARKED_ROLES:
             # what goes down or sideways must not come up again (RFC 9234 §5)
             values[AttributeCode.ONLY_TO_CUSTOMER] = self._negotiated.local_as
         for code, communities in (
-            (AttributeCode.COMMUNITIES, _first(attributes.communities, parameters.communities)),
+            (AttributeCode.COMMUNITIES, self._communities(attributes)),
             (
                 AttributeCode.EXTENDED_COMMUNITIES,
                 _first(attributes.extended_communities, parameters.extended_communities),
@@ -156,6 +156,22 @@ class ExportPolicy:
         ):
             values[AttributeCode.AS4_PATH] = path  # RFC 6793 §4.2.2
         return values
+
+    def _is_marked(self, attributes: PathAttributes) -> bool:
+        return attributes.graceful_shutdown or self._parameters.graceful_shutdown
+
+    def _local_pref(self, attributes: PathAttributes) -> int:
+        if self._is_marked(attributes):
+            # as routers are to give what they hear from outside (RFC 8326 §4); inside nobody else does
+            return 0
+        local_pref = _first(attributes.local_pref, self._parameters.local_pref)
+        return DEFAULT_LOCAL_PREF if local_pref is None else local_pref
+
+    def _communities(self, attributes: PathAttributes) -> tuple[Community, ...]:
+        communities = _first(attributes.communities, self._parameters.communities)
+        if not self._is_marked(attributes) or GRACEFUL_SHUTDOWN in communities:
+            return communities
+        return (*communities, GRACEFUL_SHUTDOWN)
 
     def _as_path(self, attributes: PathAttributes) -> tuple[AsSegment, ...]:
         if self._negotiated.is_internal:

@@ -2,7 +2,7 @@
 
 `Peer` is a value-in, value-out machine. Its methods are of four kinds:
 
-    commands   start, stop, configure
+    commands   start, stop, configure, mark
     inputs     connection_made, connect_failed, accept, data_received, connection_lost, handle_timeout
     polls      actions, data_to_send, next_timeout, events
     getters    state, status, ...
@@ -83,6 +83,7 @@ class Peer:
         self._log = EventLog(name)
         self._incoming = Incoming(self._log)
         self._with_capabilities = True
+        self._is_marking = False
         self._stopped = True
         self._state = State.IDLE
         self._changed_at = now
@@ -135,7 +136,7 @@ class Peer:
         self._dialer.tune(parameters.connect_retry_time, parameters.connect_timeout)
         if self._session is not None and self._outgoing is not None and self.parameters != before:
             self._session.parameters = self.parameters
-            self._outgoing.configure(self.parameters)
+            self._outgoing.configure(self._outgoing_parameters)
         if self.pending_changes and (allow_reset or self._session is None):
             for connection in self._connections.values():
                 connection.end(
@@ -147,6 +148,12 @@ class Peer:
                 self._dialer.handle(DialEvent.STOP, now)
                 self._dialer.handle(DialEvent.START, now)
         self._settle(now)
+
+    def mark(self, marked: bool) -> None:
+        """Send all routes as `graceful_shutdown` has it, whatever the parameters say; or no longer."""
+        self._is_marking = marked
+        if self._outgoing is not None:
+            self._outgoing.configure(self._outgoing_parameters)
 
     # Inputs
 
@@ -327,6 +334,10 @@ class Peer:
 
     # How things hang together
 
+    @property
+    def _outgoing_parameters(self) -> Parameters:
+        return replace(self.parameters, graceful_shutdown=True) if self._is_marking else self.parameters
+
     def _settle(self, now: float) -> None:
         """Draw the consequences of what has just happened."""
         for connection in list(self._connections.values()):
@@ -397,7 +408,7 @@ class Peer:
             maximum_prefixes=self.parameters.maximum_prefixes,
         )
         self._outgoing = Outgoing(
-            self.parameters, negotiated, connection.local, self._router_id, self._table, self._log
+            self._outgoing_parameters, negotiated, connection.local, self._router_id, self._table, self._log
         )
         self._dialer.handle(DialEvent.ESTABLISHED, now)
         self._note_state(now)

@@ -10,6 +10,7 @@ from rhi.model.checks import (
     optional_uint32,
     to_communities,
     to_extended_communities,
+    to_flag,
     to_large_communities,
     to_next_hop,
     to_prepend,
@@ -47,6 +48,8 @@ class PathAttributes:
         local_pref: LOCAL_PREF, 0 to 4294967295; sent to internal peers only.
         prepend: how many times more than once our AS number stands in AS_PATH (external peers only).
         communities, large_communities, extended_communities: replace the peer's, also when empty.
+        graceful_shutdown: the route is about to go, and another should be preferred (RFC 8326 §4): it is sent
+            with the community GRACEFUL_SHUTDOWN besides its others, and to internal peers with LOCAL_PREF 0.
 
     Raises:
         InvalidValueError: a value is out of range; the message names it.
@@ -60,6 +63,7 @@ class PathAttributes:
     communities: tuple[Community, ...] | None
     large_communities: tuple[LargeCommunity, ...] | None
     extended_communities: tuple[ExtendedCommunity, ...] | None
+    graceful_shutdown: bool
 
     def __init__(
         self,
@@ -72,6 +76,7 @@ class PathAttributes:
         communities: "Iterable[Community | str | int] | None" = None,
         large_communities: "Iterable[LargeCommunity | str | tuple[int, int, int]] | None" = None,
         extended_communities: "Iterable[ExtendedCommunity | str | bytes] | None" = None,
+        graceful_shutdown: bool = False,
     ) -> None:
         put = object.__setattr__
         put(self, "origin", _to_origin(origin))
@@ -83,6 +88,7 @@ class PathAttributes:
         large, extended = large_communities, extended_communities
         put(self, "large_communities", None if large is None else to_large_communities(large))
         put(self, "extended_communities", None if extended is None else to_extended_communities(extended))
+        put(self, "graceful_shutdown", to_flag(graceful_shutdown, "graceful_shutdown"))
 
 
 NO_ATTRIBUTES: Final = PathAttributes()

@@ -48,6 +48,13 @@ def optional_uint32(value: int | None, what: str) -> int | None:
     return value
 
 
+def to_flag(value: bool, what: str) -> bool:
+    """True or false; InvalidValueError begins with `what`."""
+    if not isinstance(value, bool):
+        raise InvalidValueError(f"{what} {shown(value)}: must be true or false")
+    return value
+
+
 def to_prepend(value: int) -> int:
     """A number of repetitions of our AS number."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_PREPEND:

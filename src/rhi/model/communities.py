@@ -60,6 +60,9 @@ class Community(int):
         return f"Community({str(self)!r})"
 
 
+GRACEFUL_SHUTDOWN: Final = Community(WELL_KNOWN["graceful-shutdown"])
+
+
 def _parse_community(text: str) -> int:
     name = text.strip().lower().replace("_", "-")
     name = _ALIASES.get(name, name)

@@ -19,6 +19,9 @@ from rhi.model.checks import (
     to_next_hop,
     to_prepend,
 )
+from rhi.model.checks import (
+    to_flag,
+)
 from rhi.model.communities import Community, ExtendedCommunity, LargeCommunity
 from rhi.model.prefix import IPAddress, IPNetwork, to_address, to_ipv4, to_ipv6, to_network
 from rhi.model.wording import listed, shown
@@ -30,7 +33,7 @@ MAX_PASSWORD_BYTES: Final = 80
 
 _ROUTE_FIELDS: Final = frozenset(
     {"next_hop_4", "next_hop_6", "med", "local_pref", "prepend", "communities", "large_communities"}
-    | {"extended_communities", "accept", "reject"}
+    | {"extended_communities", "graceful_shutdown", "accept", "reject"}
 )
 LIVE_FIELDS: Final = _ROUTE_FIELDS | {"connect_retry_time", "connect_timeout", "send_hold_time"}
 
@@ -80,6 +83,7 @@ class Parameters:
         next_hop_4, next_hop_6: next hop of each family; None takes the session's local address.
         med, local_pref, prepend, communities, large_communities, extended_communities: as in
             `PathAttributes`, for routes that have none of their own; local_pref None is 100.
+        graceful_shutdown: all routes go out as with `PathAttributes.graceful_shutdown`.
         accept, reject: prefixes. A route inside any of `accept` passes, else one inside any of `reject` does
             not, else it passes.
         connect_retry_time: ceiling in seconds of the pause between attempts to connect.
@@ -104,6 +108,7 @@ class Parameters:
     reject: tuple[IPNetwork, ...]
     large_communities: tuple[LargeCommunity, ...]
     extended_communities: tuple[ExtendedCommunity, ...]
+    graceful_shutdown: bool
     prepend: int
     peer_as: int | None
     port: int
@@ -137,6 +142,7 @@ class Parameters:
         reject: Iterable[IPNetwork | IPAddress | str] = (),
         large_communities: Iterable[LargeCommunity | str | tuple[int, int, int]] = (),
         extended_communities: Iterable[ExtendedCommunity | str | bytes] = (),
+        graceful_shutdown: bool = False,
         prepend: int = 0,
         peer_as: int | None = None,
         port: int = 179,
@@ -164,7 +170,7 @@ class Parameters:
             "next_hop_6": None
             if next_hop_6 is None
             else to_next_hop(to_ipv6(next_hop_6, "next_hop_6"), "next_hop_6"),
-            "multiprotocol": _flag(multiprotocol, "multiprotocol"),
+            "multiprotocol": to_flag(multiprotocol, "multiprotocol"),
             "med": optional_uint32(med, "med"),
             "local_pref": optional_uint32(local_pref, "local_pref"),
             "communities": to_communities(communities),
@@ -172,20 +178,21 @@ class Parameters:
             "reject": _networks(reject, "reject"),
             "large_communities": to_large_communities(large_communities),
             "extended_communities": to_extended_communities(extended_communities),
+            "graceful_shutdown": to_flag(graceful_shutdown, "graceful_shutdown"),
             "prepend": to_prepend(prepend),
             "peer_as": None if peer_as is None else to_as_number(peer_as, "peer_as"),
             "port": to_port(port, "port"),
-            "passive": _flag(passive, "passive"),
+            "passive": to_flag(passive, "passive"),
             "password": None if password is None else _password(password),
-            "ttl_security": _flag(ttl_security, "ttl_security"),
-            "extended_messages": _flag(extended_messages, "extended_messages"),
-            "extended_next_hop": _flag(extended_next_hop, "extended_next_hop"),
+            "ttl_security": to_flag(ttl_security, "ttl_security"),
+            "extended_messages": to_flag(extended_messages, "extended_messages"),
+            "extended_next_hop": to_flag(extended_next_hop, "extended_next_hop"),
             "graceful_restart": _whole_seconds(graceful_restart, "graceful_restart", MAX_RESTART_TIME),
             "long_lived_stale_time": _whole_seconds(
                 long_lived_stale_time, "long_lived_stale_time", MAX_STALE_TIME
             ),
             "role": None if role is None else to_role(role),
-            "role_strict": _flag(role_strict, "role_strict"),
+            "role_strict": to_flag(role_strict, "role_strict"),
             "maximum_prefixes": None if maximum_prefixes is None else _prefix_limit(maximum_prefixes),
             "connect_retry_time": to_seconds(connect_retry_time, "connect_retry_time"),
             "connect_timeout": to_seconds(connect_timeout, "connect_timeout"),
@@ -365,12 +372,6 @@ def _prefix_limit(value: int) -> int:
         raise InvalidValueError(
             f"maximum_prefixes {shown(value)}: must be a number from 1 to 4294967295, or None for no limit"
         )
-    return value
-
-
-def _flag(value: bool, what: str) -> bool:
-    if not isinstance(value, bool):
-        raise InvalidValueError(f"{what} {shown(value)}: must be true or false")
     return value
 
 

@@ -1,4 +1,4 @@
-"""A maintenance window with asyncio: prefer other hosts first, then withdraw, then leave.
+"""A maintenance window with asyncio: have other hosts preferred first, then withdraw, then leave.
 
     python examples/drain_asyncio.py PEER PORT ADDRESS...
 
@@ -28,20 +28,18 @@ class Tell(rhi.Observer):
 
 
 async def main(peer: str, port: int, addresses: list[str]) -> None:
-    """Announce, drain, withdraw, end."""
+    """Announce, drain, end."""
     observer = Tell()
     parameters = rhi.Parameters(as_number=65001, port=port, med=10)
     async with aio.Pool("192.0.2.10", {peer: parameters}, addresses, observer) as pool:
         await asyncio.wait_for(observer.up.wait(), timeout=30)
         print(f"announced: {bool(await pool.flush())}", flush=True)
 
-        # the same routes with other attributes: nothing is withdrawn on the way
-        pool.replace(addresses, rhi.PathAttributes(med=1000, communities=["graceful-shutdown"]))
-        print(f"drained: {bool(await pool.flush())}", flush=True)
-        await asyncio.sleep(0.5)
-
-        pool.replace([], allow_empty=True)
-        print(f"withdrawn: {bool(await pool.flush())}", flush=True)
+        drain = pool.drain(wait=0.5, close=True, message="maintenance")
+        async for progress in drain:
+            print(f"{progress.step.value}: {progress.routes} routes", flush=True)
+        result = await drain
+        print(f"drained: {bool(result)}, {result.withdrawn} withdrawn", flush=True)
 
 
 if __name__ == "__main__":

@@ -259,3 +259,98 @@ def test_end_of_rib_waits_for_mark_complete_and_routes_are_kept() -> None:
             assert "routes are kept" in session.status().last_error
 
     run(main())
+
+
+def test_drain_is_awaited_and_seen_by_the_peer_step_by_step() -> None:
+    async def main() -> None:
+        seen, told = Recorder(), Recorder()
+        async with server(seen, reports_routes=True) as collector:
+            async with aio.Pool("192.0.2.1", {"127.0.0.1": to(collector)}, ["203.0.113.1"], told) as pool:
+                await is_up(pool)
+                assert await pool.flush()
+
+                drain = pool.drain(wait=0.05, close=True, message="kernel")
+                steps = [progress.step.value async for progress in drain]
+                result = await drain
+
+                assert result
+                assert result.withdrawn == 1
+                assert steps[0] == "mark"
+                assert steps[-2:] == ["close", "done"]
+                assert pool.drain().step is rhi.DrainStep.SUPERSEDED
+                assert await pool.flush()
+                pool.announce("203.0.113.9")  # too late, and harmless
+            progress = [event.step.value for event in told.all if isinstance(event, rhi.DrainProgress)]
+            assert progress == steps
+        heard = [event for event in seen.all if isinstance(event, rhi.RoutesReceived)]
+        assert [(list(map(str, event.announced)), list(map(str, event.withdrawn))) for event in heard] == [
+            (["203.0.113.1"], []),
+            (["203.0.113.1"], []),
+            ([], ["203.0.113.1"]),
+        ]
+        assert (heard[1].attributes or {})["communities"] == ["65535:0"]
+        (down,) = [event for event in seen.all if isinstance(event, SessionDown)]
+        assert down.code == 6
+        assert "kernel" in down.reason
+
+    run(main())
+
+
+def test_flush_waits_for_the_marks_of_a_drain() -> None:
+    async def main() -> None:
+        async with (
+            server() as collector,
+            aio.Pool("192.0.2.1", {"127.0.0.1": to(collector)}, ["203.0.113.1"]) as pool,
+        ):
+            await is_up(pool)
+            assert await pool.flush()
+
+            drain = pool.drain(wait=3600)
+
+            assert (await pool.flush(0)).behind == {"127.0.0.1": "has yet to be told"}
+            assert await pool.flush()
+            pool.replace(["203.0.113.2"])
+            assert not drain.is_done
+
+    run(main())
+
+
+def test_drain_of_a_session_of_routes_is_cancelled() -> None:
+    async def main() -> None:
+        async with (
+            server() as collector,
+            aio.Session("192.0.2.1", "127.0.0.1", to(collector), ["203.0.113.1", "203.0.113.2"]) as session,
+        ):
+            while session.status().state is not rhi.State.ESTABLISHED:
+                await asyncio.sleep(0.001)
+            drain = session.drain(["203.0.113.1"], wait=3600)
+            async for progress in drain:
+                if progress.step is rhi.DrainStep.WAIT:
+                    drain.cancel()
+
+            assert (await drain).outcome is rhi.DrainStep.CANCELLED
+            assert await session.flush()
+            assert session.status().adj_rib_out == ["203.0.113.1", "203.0.113.2"]
+
+    run(main())
+
+
+def test_close_ends_drains_and_loop_that_ends_with_one_leaves_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def main() -> None:
+        nowhere = {"127.0.0.1": rhi.Parameters(as_number=65001, port=free_port())}
+        pool = aio.Pool("192.0.2.1", nowhere, ["203.0.113.1"])
+        drain = pool.drain(["203.0.113.1"])
+        await pool.close()
+        assert (await drain).outcome is rhi.DrainStep.SUPERSEDED
+        drains.append(
+            aio.Pool("192.0.2.1", nowhere, [f"10.0.{n >> 8}.{n & 255}" for n in range(9000)]).drain()
+        )
+        await asyncio.sleep(0)
+
+    drains: list[aio.Drain] = []
+    run(main())
+
+    assert drains[0].step is rhi.DrainStep.CANCELLED
+    assert not caplog.records

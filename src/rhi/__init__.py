@@ -16,7 +16,9 @@ from rhi.errors import (
 )
 from rhi.model.attributes import Origin, PathAttributes, Route
 from rhi.model.communities import Community, ExtendedCommunity, LargeCommunity
+from rhi.model.drain import Drained, DrainStep
 from rhi.model.events import (
+    DrainProgress,
     EndOfRibReceived,
     EndOfRibSent,
     Event,
@@ -35,12 +37,16 @@ from rhi.model.observer import Observer
 from rhi.model.parameters import Parameters, Role
 from rhi.model.prefix import Family, Prefix
 from rhi.model.status import Flushed, State, Status
-from rhi.threaded import Pool, Session
+from rhi.threaded import Drain, Pool, Session
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Community",
+    "Drain",
+    "DrainProgress",
+    "DrainStep",
+    "Drained",
     "EmptyTableError",
     "EndOfRibReceived",
     "EndOfRibSent",

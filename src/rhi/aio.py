@@ -7,6 +7,7 @@ cannot be ruled out.
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from ipaddress import IPv4Address
 from types import TracebackType
 from typing import Self
@@ -15,8 +16,10 @@ from rhi.model.attributes import PathAttributes
 from rhi.model.events import Event
 from rhi.model.observer import Observer
 from rhi.model.parameters import Parameters
-from rhi.model.prefix import IPAddress, Prefix
+from rhi.model.prefix import IPAddress, Prefix, PrefixLike
 from rhi.model.status import Flushed, Status
+from rhi.net.drain import Drain
+from rhi.net.drain_plan import DEFAULT_FLUSH_TIMEOUT, DEFAULT_WAIT, DrainPlan
 from rhi.net.endpoint import ListenAddress
 from rhi.net.facade import (
     Listen,
@@ -30,7 +33,7 @@ from rhi.net.facade import (
 )
 from rhi.net.pool import DynamicPeers, ParsedPeers, PeerMap, PoolDriver
 
-__all__ = ["Pool", "Session"]
+__all__ = ["Drain", "Pool", "Session"]
 
 log = logging.getLogger("rhi")
 
@@ -97,6 +100,40 @@ class Pool(PoolMethods):
         """
         check_timeout(timeout)
         return Flushed() if self._closed else await self._driver.flush(timeout)
+
+    def drain(
+        self,
+        routes: Iterable[PrefixLike] | None = None,
+        *,
+        wait: float = DEFAULT_WAIT,
+        flush_timeout: float = DEFAULT_FLUSH_TIMEOUT,
+        message: str = "",
+        close: bool = False,
+    ) -> Drain:
+        """Make other routers prefer other paths, wait, then withdraw (RFC 8326 §4).
+
+        The routes get the community GRACEFUL_SHUTDOWN, and LOCAL_PREF 0 towards internal peers; that is
+        flushed; after `wait` seconds they are withdrawn, and that is flushed. Returns at once; the `Drain`
+        tells how far it is, and can be cancelled. Each step is a `DrainProgress` event too.
+
+        A drain of everything marks what is announced meanwhile too, and takes the place of an earlier one; it
+        withdraws what there is at that moment. A drain of some routes gives up those that are announced or
+        withdrawn by themselves, are drained again, or replaced with `replace`; routes that are not announced
+        are left out. Nothing is waited for when there is no route left, or no session.
+
+        Args:
+            routes: what to drain; None is everything.
+            wait: seconds, 0 to 86400.
+            flush_timeout: seconds that each of the two flushes may take, 0 to 86400; who is behind then is
+                named in the result, and holds up nothing.
+            message: for the peers' operators (RFC 9003), with `close`.
+            close: end all sessions then, as the method `close` does; only with everything.
+
+        Raises:
+            InvalidValueError: an argument is wrong; nothing is drained then.
+        """
+        plan = DrainPlan.check(routes, wait, flush_timeout, message, close)
+        return self._driver.drain(plan)
 
     def status(self) -> dict[str, Status]:
         """A copy of each session's state, by the name of its peer."""
@@ -187,6 +224,18 @@ class Session(SessionMethods[Pool]):
     async def flush(self, timeout: float | None = 5.0) -> Flushed:
         """See `Pool.flush`."""
         return await self._pool.flush(timeout)
+
+    def drain(
+        self,
+        routes: Iterable[PrefixLike] | None = None,
+        *,
+        wait: float = DEFAULT_WAIT,
+        flush_timeout: float = DEFAULT_FLUSH_TIMEOUT,
+        message: str = "",
+        close: bool = False,
+    ) -> Drain:
+        """See `Pool.drain`."""
+        return self._pool.drain(routes, wait=wait, flush_timeout=flush_timeout, message=message, close=close)
 
     def status(self) -> Status:
         """A copy of the session's state."""

@@ -13,7 +13,7 @@ and also after `close`, when changes are ignored and `status` tells how things e
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import CancelledError, Future
 from ipaddress import IPv4Address
 from itertools import islice
@@ -23,11 +23,14 @@ from typing import Any, Final, Self, TypeVar
 
 from rhi.errors import SocketOptionError
 from rhi.model.attributes import PathAttributes
+from rhi.model.drain import DrainStep
 from rhi.model.events import Event
 from rhi.model.observer import Observer
 from rhi.model.parameters import Parameters
-from rhi.model.prefix import IPAddress, Prefix
+from rhi.model.prefix import IPAddress, Prefix, PrefixLike
 from rhi.model.status import Flushed, Status
+from rhi.net.drain_handle import Drain
+from rhi.net.drain_plan import DEFAULT_FLUSH_TIMEOUT, DEFAULT_WAIT, DrainPlan
 from rhi.net.endpoint import ListenAddress
 from rhi.net.event_queue import EventQueue
 from rhi.net.facade import (
@@ -42,7 +45,7 @@ from rhi.net.facade import (
 )
 from rhi.net.pool import DynamicPeers, ParsedPeers, PeerMap, PoolDriver
 
-__all__ = ["Pool", "Session"]
+__all__ = ["Drain", "Pool", "Session"]
 
 log = logging.getLogger("rhi")
 
@@ -183,6 +186,7 @@ class Pool(PoolMethods):
         self._is_scheduled = False
         self._is_closed = False
         self._answers: set[Future[Any]] = set()
+        self._drains: dict[Drain, None] = {}  # that have not ended
         self._last_status: dict[str, Status] = {}
         self._dispatcher = None if observer is None else _Dispatcher(observer)
         self._loop = asyncio.new_event_loop()
@@ -221,6 +225,57 @@ class Pool(PoolMethods):
             return await self._driver.flush(left)
 
         return self._ask(answer, Flushed())
+
+    def drain(
+        self,
+        routes: Iterable[PrefixLike] | None = None,
+        *,
+        wait: float = DEFAULT_WAIT,
+        flush_timeout: float = DEFAULT_FLUSH_TIMEOUT,
+        message: str = "",
+        close: bool = False,
+    ) -> Drain:
+        """Make other routers prefer other paths, wait, then withdraw (RFC 8326 §4).
+
+        The routes get the community GRACEFUL_SHUTDOWN, and LOCAL_PREF 0 towards internal peers; that is
+        flushed; after `wait` seconds they are withdrawn, and that is flushed. Returns at once; the `Drain`
+        tells how far it is, and can be cancelled. Each step is a `DrainProgress` event too.
+
+        A drain of everything marks what is announced meanwhile too, and takes the place of an earlier one; it
+        withdraws what there is at that moment. A drain of some routes gives up those that are announced or
+        withdrawn by themselves, are drained again, or replaced with `replace`; routes that are not announced
+        are left out. Nothing is waited for when there is no route left, or no session.
+
+        Args:
+            routes: what to drain; None is everything.
+            wait: seconds, 0 to 86400.
+            flush_timeout: seconds that each of the two flushes may take, 0 to 86400; who is behind then is
+                named in the result, and holds up nothing.
+            message: for the peers' operators (RFC 9003), with `close`.
+            close: end all sessions then, as the method `close` does; only with everything.
+
+        Raises:
+            InvalidValueError: an argument is wrong; nothing is drained then.
+        """
+        plan = DrainPlan.check(routes, wait, flush_timeout, message, close)
+        drain = Drain(plan, self._call_soon)
+
+        async def run() -> None:
+            await self._catch_up()
+            try:
+                drained = await drain.run(self._driver)
+            finally:
+                del self._drains[drain]
+            if close and drained.outcome is DrainStep.DONE:
+                self._stop("", False)
+
+        with self._lock:
+            if self._is_closed:
+                drain.end(DrainStep.SUPERSEDED)
+            else:
+                self._drains[drain] = None
+                self._loop.call_soon_threadsafe(lambda: self._begin(run()))
+        return drain
 
     def status(self) -> dict[str, Status]:
         """A copy of each session's state, by the name of its peer; after `close`, how things ended."""
@@ -269,6 +324,8 @@ class Pool(PoolMethods):
     # In the caller's thread
 
     def _announce(self, prefix: Prefix, attributes: PathAttributes) -> None:
+        if self._drains:
+            self._overtake(prefix)
         self._changes.put(prefix, attributes)
         self._schedule()
 
@@ -277,6 +334,7 @@ class Pool(PoolMethods):
         self._schedule()
 
     def _replace(self, routes: dict[Prefix, PathAttributes]) -> None:
+        self._overtake(None)
         self._changes.replace(routes)
         self._schedule()
 
@@ -295,6 +353,11 @@ class Pool(PoolMethods):
             self._driver.mark_complete()
 
         self._call_soon(lambda: self._begin(mark()))
+
+    def _overtake(self, prefix: Prefix | None) -> None:
+        """Tell drains that have yet to begin what has been said after them."""
+        for drain in list(self._drains):
+            drain.overtake(prefix)
 
     def _schedule(self) -> None:
         """Have the I/O thread take over the changes noted; one call is enough for many changes."""
@@ -348,9 +411,11 @@ class Pool(PoolMethods):
         finally:
             with self._lock:
                 self._is_closed = True
-                waiting = list(self._answers)
+                waiting, drains = list(self._answers), list(self._drains)
             for answer in waiting:
                 answer.cancel()
+            for drain in drains:
+                drain.end(DrainStep.SUPERSEDED)
             tasks = asyncio.all_tasks(self._loop)
             for task in tasks:
                 task.cancel()
@@ -455,6 +520,18 @@ class Session(SessionMethods[Pool]):
     def flush(self, timeout: float | None = 5.0) -> Flushed:
         """See `Pool.flush`."""
         return self._pool.flush(timeout)
+
+    def drain(
+        self,
+        routes: Iterable[PrefixLike] | None = None,
+        *,
+        wait: float = DEFAULT_WAIT,
+        flush_timeout: float = DEFAULT_FLUSH_TIMEOUT,
+        message: str = "",
+        close: bool = False,
+    ) -> Drain:
+        """See `Pool.drain`."""
+        return self._pool.drain(routes, wait=wait, flush_timeout=flush_timeout, message=message, close=close)
 
     def status(self) -> Status:
         """A copy of the session's state; after `close`, how it ended."""

@@ -288,3 +288,44 @@ def test_replace_in_steps_ends_like_replace_and_puts_before_it_drops() -> None:
     assert set(table.store.by_id.values()) == {PLAIN, PathAttributes(med=1)}
     table.replace({})
     assert not table.store.by_id
+
+
+def test_get_gives_the_attributes_of_what_is_wanted() -> None:
+    table = RouteTable()
+    table.announce(host(1), PathAttributes(med=5))
+    table.announce(host(2), PLAIN)
+    table.withdraw(host(2))
+
+    assert table.get(host(1)) == PathAttributes(med=5)
+    assert (table.get(host(2)), table.get(Prefix(V4, 24, b"\1\2\3\0"))) == (None, None)
+
+
+def test_clear_in_steps_withdraws_piece_by_piece_what_is_not_kept() -> None:
+    table, block, _ = followed(5)
+    table.announce(Prefix(V4, 24, b"\1\2\3"), PLAIN)
+    kept = {host(0)}
+
+    clearing = table.clear_in_steps(2, kept)
+    first = next(clearing)
+    kept.add(host(4))
+    rest = list(clearing)
+
+    assert (first, rest) == (1, [2, 0, 1])
+    assert {prefix for prefix, _ in table.routes()} == kept
+    assert block.size == 2
+
+
+def test_clear_in_steps_leaves_what_is_announced_meanwhile() -> None:
+    table, _, _ = followed(3)
+    kept: set[Prefix] = set()
+
+    clearing = table.clear_in_steps(2, kept)
+    next(clearing)
+    for prefix in (host(0), host(9)):
+        kept.add(prefix)
+        table.announce(prefix, PLAIN)
+    before = table.version
+    list(clearing)
+
+    assert {prefix for prefix, _ in table.routes()} == {host(0), host(9)}
+    assert table.version == before + 1

@@ -11,7 +11,9 @@ import pytest
 from rhi.model import events
 from rhi.model.attributes import Origin
 from rhi.model.communities import Community, ExtendedCommunity, LargeCommunity
+from rhi.model.drain import DrainStep
 from rhi.model.events import (
+    DrainProgress,
     EndOfRibReceived,
     EndOfRibSent,
     Event,
@@ -101,6 +103,28 @@ EVENTS: list[tuple[Event, dict[str, Any]]] = [
             "count": 3,
         },
     ),
+    (
+        DrainProgress(
+            peer=PEER,
+            drain=1,
+            step=DrainStep.FLUSH_MARKS,
+            everything=True,
+            routes=2,
+            withdrawn=0,
+            wait_time=30.0,
+            behind={PEER: "has yet to be told"},
+        ),
+        {
+            "event": "drain_progress",
+            "drain": 1,
+            "step": "flush_marks",
+            "everything": True,
+            "routes": 2,
+            "withdrawn": 0,
+            "wait_time": 30.0,
+            "behind": {PEER: "has yet to be told"},
+        },
+    ),
 ]
 
 
@@ -155,6 +179,12 @@ def test_events_are_values(event: Event) -> None:
     assert same == event
     assert hash(same) == hash(event)
     assert dataclasses.replace(event, peer="192.0.2.99") != event
+
+
+def test_drain_progress_is_about_all_peers() -> None:
+    event = DrainProgress(drain=1, step=DrainStep.MARK, everything=True, routes=0, withdrawn=0, wait_time=0.0)
+
+    assert event.peer == ""
 
 
 def test_event_with_attributes_can_be_in_a_set() -> None:

@@ -11,7 +11,7 @@ the number of routes, never on their history, and a change costs the same howeve
 """
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from itertools import islice
 from typing import Final, Protocol, TypeVar
 
@@ -306,6 +306,11 @@ class RouteTable:
         """Peers may be told End-of-RIB: what there is is all there should be."""
         return self.is_complete and not self.is_replacing
 
+    def get(self, prefix: Prefix) -> PathAttributes | None:
+        """The attributes of a wanted route; None when it is not wanted."""
+        block = self._blocks.get((prefix.family, prefix.length))
+        return None if block is None else self.store.by_id.get(block.get(prefix.packed))
+
     def announce(self, prefix: Prefix, attributes: PathAttributes) -> bool:
         """Want a route; false when it was wanted like that already."""
         block = self._block(prefix.family, prefix.length)
@@ -364,6 +369,18 @@ class RouteTable:
                 )
         for number in numbers.values():
             self.store.release(number)
+
+    def clear_in_steps(self, step: int, kept: Set[Prefix]) -> Iterator[int]:
+        """Want no route any more but those in `kept`, which may grow while this goes on.
+
+        Yields after each piece of `step` routes how many it has withdrawn. Routes may be announced meanwhile
+        if they are put into `kept` first.
+        """
+        for (family, length), block in list(self._blocks.items()):
+            for known in _pieces(block.known(), step):
+                yield self._changed(
+                    block.drop_all([each for each in known if Prefix(family, length, each) not in kept])
+                )
 
     def routes(self) -> Iterator[tuple[Prefix, PathAttributes]]:
         """All wanted routes, in no particular order."""

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 from rhi.model.communities import Community, ExtendedCommunity, LargeCommunity
+from rhi.model.drain import DrainStep
 from rhi.model.prefix import Prefix
 from rhi.model.status import State
 
@@ -146,6 +147,31 @@ class PrefixLimitNear(Event):
     family: str
     count: int
     limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainProgress(Event):
+    """A drain has come to a step. It is about all peers: `peer` is empty.
+
+    Attributes:
+        drain: which drain of this pool, counted from 1.
+        step: where it is now.
+        everything: whether it drains all routes.
+        routes: routes that it has yet to withdraw.
+        withdrawn: routes that it has withdrawn.
+        wait_time: seconds that the step WAIT takes.
+        behind: established peers whose TCP had not acknowledged what was flushed last, and what they were
+            behind with.
+    """
+
+    peer: str = ""
+    drain: int
+    step: DrainStep
+    everything: bool
+    routes: int
+    withdrawn: int
+    wait_time: float
+    behind: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 def _kind(name: str) -> str:

@@ -15,12 +15,10 @@ from rhi.model.checks import (
     optional_uint32,
     to_communities,
     to_extended_communities,
+    to_flag,
     to_large_communities,
     to_next_hop,
     to_prepend,
-)
-from rhi.model.checks import (
-    to_flag,
 )
 from rhi.model.communities import Community, ExtendedCommunity, LargeCommunity
 from rhi.model.prefix import IPAddress, IPNetwork, to_address, to_ipv4, to_ipv6, to_network

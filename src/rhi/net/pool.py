@@ -18,6 +18,8 @@ from rhi.model.prefix import IPAddress, IPNetwork, Prefix, to_network
 from rhi.model.status import Flushed, Status
 from rhi.model.wording import shown
 from rhi.net.connection import CLOSE_TIME
+from rhi.net.drain import Drain, Drains, Watch
+from rhi.net.drain_plan import DrainPlan
 from rhi.net.endpoint import ListenAddress, PeerAddress
 from rhi.net.listener import Listener, Security
 from rhi.net.session import PeerSession
@@ -112,6 +114,9 @@ class PoolDriver:
         self._completion: asyncio.TimerHandle | None = None
         self._buffer = bytearray(RECEIVE_BUFFER_BYTES)
         self._random = random.Random()
+        self._drains = Drains(
+            self._table, self, wake=self._wake, report=lambda progress: deliver(progress, None)
+        )
 
     def listen(self, addresses: Iterable[ListenAddress], peers: ParsedPeers) -> None:
         """Accept connections there; `peers` are those that `configure` will have.
@@ -158,21 +163,27 @@ class PoolDriver:
 
     def announce(self, prefix: Prefix, attributes: PathAttributes) -> None:
         """Want a route."""
+        if self._drains.is_any:
+            self._drains.announced(prefix)
         if self._table.announce(prefix, attributes):
             self._wake()
 
     def withdraw(self, prefix: Prefix) -> None:
         """Want a route no longer."""
+        if self._drains.is_any:
+            self._drains.withdrawn(prefix)
         if self._table.withdraw(prefix):
             self._wake()
 
     def replace(self, routes: Mapping[Prefix, PathAttributes]) -> None:
         """Want exactly these routes."""
+        self._drains.replaced()
         if self._table.replace(routes):
             self._wake()
 
     def replace_in_steps(self, routes: Mapping[Prefix, PathAttributes], step: int) -> Iterator[None]:
         """`replace`, coming back after each `step` routes; nothing else may change the routes in between."""
+        self._drains.replaced()
         for changed in self._table.replace_in_steps(routes, step):
             if changed:
                 self._wake()
@@ -190,6 +201,21 @@ class PoolDriver:
             await asyncio.sleep(interval)
             interval = min(longest, interval * 2)
         return Flushed(behind=behind)
+
+    def drain(self, plan: DrainPlan, watch: Watch | None = None) -> Drain:
+        """Begin a drain, or one that has ended already when the sessions have; see `Drains.start`."""
+        begin = self._drains.refuse if self._is_stopped else self._drains.start
+        return begin(plan, watch)
+
+    def mark(self, marked: bool) -> None:
+        """Mark all that peers are told for graceful shutdown, or no longer."""
+        for session in self._all_sessions():
+            session.mark(marked)
+
+    @property
+    def is_heard(self) -> bool:
+        """Any session is established."""
+        return any(session.peer.is_established for session in self._all_sessions())
 
     def status(self) -> dict[str, Status]:
         """Status by the names of the peers."""
@@ -211,6 +237,7 @@ class PoolDriver:
     def stop(self, message: str = "", *, keep_routes: bool = False) -> None:
         """End all sessions, accept no more; status can still be read. See `Peer.stop`."""
         self._is_stopped = True
+        self._drains.closed()
         if self._completion is not None:
             self._completion.cancel()
         for listener in self._listeners:
@@ -269,6 +296,7 @@ class PoolDriver:
             random=self._random.random,
             reports_routes=self._reports_routes,
         )
+        peer.mark(self._drains.is_marking)
         self._deliver(PeerAdded(peer=name), parameters)
         return PeerSession(address, peer, self._table, self._buffer, deliver)
 

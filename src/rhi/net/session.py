@@ -94,6 +94,13 @@ class PeerSession:
         self._told_on = None
         self.wake()
 
+    def mark(self, marked: bool) -> None:
+        """Mark all routes for graceful shutdown, or no longer; see `Peer.mark`."""
+        with self._contained():
+            self.peer.mark(marked)
+        self._told_on = None
+        self.wake()
+
     def wake(self) -> None:
         """The route table has changed: look at it in the next turn of the loop."""
         if not self._is_scheduled:

@@ -1,0 +1,376 @@
+"""Draining: routes are made unattractive, then withdrawn, then perhaps the sessions end (RFC 8326 §4).
+
+A `Drain` is one task in the event loop, and `Drains` are all of one pool. A drain of everything marks the
+peers and not the routes: its cost is the same however many routes there are, and what is announced meanwhile
+is marked too. A drain of some routes changes their attributes, and owns them until it has withdrawn them, or
+until somebody has said something else about them: the last word on a route counts.
+
+Every wait has an end. A peer that does not acknowledge is named in the result and holds up nothing.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Final, Protocol
+
+from rhi.core.route_table import RouteTable
+from rhi.model.attributes import PathAttributes
+from rhi.model.drain import Drained, DrainStep
+from rhi.model.events import DrainProgress
+from rhi.model.prefix import Prefix
+from rhi.model.status import Flushed
+from rhi.net.drain_plan import DrainPlan
+
+# Routes changed before the event loop looks after sockets and timers again.
+ROUTES_PER_TURN: Final = 1000
+# Seconds between two looks at whether a replacement of all routes has come to its end.
+REPLACING_INTERVAL: Final = 0.001
+
+
+# Told of each step, and of the result with the last.
+Watch = Callable[[DrainProgress, Drained | None], object]
+
+
+class DrainedPool(Protocol):
+    """What drains need of their pool."""
+
+    def mark(self, marked: bool) -> None:
+        """Mark what every peer is told, or no longer."""
+
+    async def flush(self, timeout: float | None) -> Flushed:
+        """Wait until all established peers have acknowledged everything."""
+
+    @property
+    def is_heard(self) -> bool:
+        """Any session is established."""
+
+    def stop(self, message: str) -> None:
+        """End all sessions."""
+
+    async def wait_closed(self) -> None:
+        """Until they have ended."""
+
+
+class DrainRecord:
+    """How far a drain is.
+
+    Attributes:
+        result: how it ended; None while it is under way.
+    """
+
+    def __init__(self) -> None:
+        self.result: Drained | None = None
+        self._steps: list[DrainProgress] = []
+
+    @property
+    def steps(self) -> tuple[DrainProgress, ...]:
+        """Its steps so far, the current one last."""
+        return tuple(self._steps)
+
+    @property
+    def step(self) -> DrainStep:
+        """The step that it is at."""
+        return self._steps[-1].step if self._steps else DrainStep.MARK
+
+    @property
+    def is_done(self) -> bool:
+        """It has ended, in whatever way."""
+        return self.result is not None
+
+    @property
+    def behind(self) -> Mapping[str, str]:
+        """Established peers that had not acknowledged when the last flush of it ended, and with what."""
+        return self._steps[-1].behind if self._steps else {}
+
+
+class Drain(DrainRecord):
+    """A drain under way: `await` it for its end, or iterate over all its steps with `async for`.
+
+    Who waits for it may give up (`asyncio.wait_for`) without any effect on it; only `cancel` ends it. All
+    attributes but `result` are for `Drains`.
+
+    Attributes:
+        number, plan: which it is in its pool, and what it is to do.
+        routes: what a drain of some routes has yet to withdraw, with the attributes to give back when it is
+            cancelled; None where the route is not marked yet.
+        announced_meanwhile, is_overtaken: routes announced, and whether all were replaced, since it began to
+            withdraw everything.
+        withdrawn, behind_marks, behind_withdrawals: see `Drained`.
+        task: what performs the steps.
+    """
+
+    def __init__(self, number: int, plan: DrainPlan, drains: "Drains", watch: Watch) -> None:
+        super().__init__()
+        self.number = number
+        self.plan = plan
+        self.routes: dict[Prefix, PathAttributes | None] = dict.fromkeys(plan.routes or ())
+        self.announced_meanwhile: set[Prefix] = set()
+        self.is_overtaken = False
+        self.withdrawn = 0
+        self.behind_marks: Mapping[str, str] = {}
+        self.behind_withdrawals: Mapping[str, str] = {}
+        self.task: asyncio.Task[None] | None = None
+        self._drains = drains
+        self._watch = watch
+        self._changed = asyncio.Event()
+
+    def cancel(self) -> None:
+        """Take the marks away at once and withdraw nothing more; what has been withdrawn stays so.
+
+        Does nothing when the drain has ended, or is ending the sessions.
+        """
+        if self.step is not DrainStep.CLOSE:
+            self._drains.end(self, DrainStep.CANCELLED)
+
+    def __await__(self) -> Generator[Any, None, Drained]:
+        return self._wait().__await__()
+
+    async def __aiter__(self) -> AsyncIterator[DrainProgress]:
+        seen = 0
+        while True:
+            while seen < len(self._steps):
+                yield self._steps[seen]
+                seen += 1
+            if self.result is not None:
+                return
+            await self._changed.wait()
+
+    async def _wait(self) -> Drained:
+        while self.result is None:
+            await self._changed.wait()
+        return self.result
+
+    def enter(self, step: DrainStep, behind: Mapping[str, str]) -> None:
+        """For `Drains`: the drain has come to `step`."""
+        progress = DrainProgress(
+            drain=self.number,
+            step=step,
+            everything=self.plan.routes is None,
+            routes=self._drains.left(self),
+            withdrawn=self.withdrawn,
+            wait_time=self.plan.wait,
+            behind=behind,
+        )
+        if step.is_end:
+            self.result = Drained(
+                outcome=step,
+                withdrawn=self.withdrawn,
+                behind_marks=self.behind_marks,
+                behind_withdrawals=self.behind_withdrawals,
+            )
+        self._steps.append(progress)
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+        self._watch(progress, self.result)
+
+
+class Drains:
+    """The drains of one pool.
+
+    Attributes:
+        is_marking: everything is being drained: whatever a peer is told is to be marked.
+        is_any: drains are under way, which have to hear of changes.
+    """
+
+    def __init__(
+        self,
+        table: RouteTable,
+        pool: DrainedPool,
+        *,
+        wake: Callable[[], None],
+        report: Callable[[DrainProgress], object],
+    ) -> None:
+        """`wake` has peers told of changes of the table; `report` gets every step."""
+        self.is_marking = False
+        self.is_any = False
+        self._table = table
+        self._pool = pool
+        self._wake = wake
+        self._report = report
+        self._count = 0
+        self._whole: Drain | None = None
+        self._parts: dict[Drain, None] = {}
+        self._owners: dict[Prefix, Drain] = {}
+
+    def start(self, plan: DrainPlan, watch: Watch | None = None) -> Drain:
+        """Begin a drain."""
+        self._count += 1
+
+        def tell(progress: DrainProgress, result: Drained | None) -> None:
+            self._report(progress)
+            if watch is not None:
+                watch(progress, result)
+
+        drain = Drain(self._count, plan, self, tell)
+        self.is_any = True
+        if plan.routes is None:
+            self._take_all(drain)
+        else:
+            self._take_routes(drain)
+        drain.enter(DrainStep.MARK, {})
+        drain.task = asyncio.get_running_loop().create_task(self._run(drain))
+        return drain
+
+    def refuse(self, plan: DrainPlan, watch: Watch | None = None) -> Drain:
+        """A drain that comes too late: the sessions have ended."""
+        drain = Drain(0, plan, self, watch or (lambda *_: None))
+        drain.routes.clear()
+        drain.enter(DrainStep.SUPERSEDED, {})
+        return drain
+
+    def left(self, drain: Drain) -> int:
+        """Number of routes that a drain has yet to withdraw."""
+        return len(self._table) if drain.plan.routes is None else len(drain.routes)
+
+    # What is said about routes while drains are under way
+
+    def announced(self, prefix: Prefix) -> None:
+        """The route is about to be announced."""
+        self._settle(prefix)
+        if self._whole is not None and self._whole.step is DrainStep.WITHDRAW:
+            self._whole.announced_meanwhile.add(prefix)
+
+    def withdrawn(self, prefix: Prefix) -> None:
+        """The route is about to be withdrawn."""
+        self._settle(prefix)
+
+    def replaced(self) -> None:
+        """All routes are about to be replaced."""
+        self._end_parts()
+        if self._whole is not None and self._whole.step is DrainStep.WITHDRAW:
+            self._whole.is_overtaken = True
+
+    def closed(self) -> None:
+        """The sessions are about to end."""
+        self._end_parts()
+        if self._whole is not None and self._whole.step is not DrainStep.CLOSE:
+            self.end(self._whole, DrainStep.SUPERSEDED)
+
+    # How drains begin and end
+
+    def end(self, drain: Drain, outcome: DrainStep) -> None:
+        """End a drain that has not ended; when it is cancelled its routes get their attributes back."""
+        if drain.is_done:
+            return
+        if drain is self._whole:
+            self._whole = None
+            self._mark(False)
+        self._parts.pop(drain, None)
+        self.is_any = self._whole is not None or bool(self._parts)
+        for prefix, attributes in drain.routes.items():
+            del self._owners[prefix]
+            if attributes is not None and outcome is DrainStep.CANCELLED:
+                self._table.announce(prefix, attributes)
+        drain.routes.clear()
+        self._wake()
+        drain.enter(outcome, drain.behind_withdrawals if outcome is DrainStep.DONE else drain.behind)
+        if drain.task is not None and drain.task is not asyncio.current_task():
+            drain.task.cancel()
+
+    def _take_all(self, drain: Drain) -> None:
+        before, self._whole = self._whole, drain
+        if before is not None:
+            self.end(before, DrainStep.SUPERSEDED)
+        self._mark(True)
+
+    def _take_routes(self, drain: Drain) -> None:
+        """Become the owner of the routes that are announced, whoever owned them before."""
+        for prefix in [prefix for prefix in drain.routes if prefix not in self._table]:
+            del drain.routes[prefix]
+        self._parts[drain] = None
+        for prefix in self._owners.keys() & drain.routes.keys():
+            drain.routes[prefix] = self._owners[prefix].routes[prefix]
+            self._settle(prefix)
+        self._owners.update(dict.fromkeys(drain.routes, drain))
+
+    def _settle(self, prefix: Prefix) -> None:
+        """The last word on a route is not that of the drain which owns it."""
+        owner = self._owners.pop(prefix, None)
+        if owner is not None:
+            del owner.routes[prefix]
+            if not owner.routes and not owner.withdrawn:
+                self.end(owner, DrainStep.SUPERSEDED)
+
+    def _end_parts(self) -> None:
+        for drain in list(self._parts):
+            self.end(drain, DrainStep.SUPERSEDED)
+
+    def _mark(self, marked: bool) -> None:
+        if marked is not self.is_marking:
+            self.is_marking = marked
+            self._pool.mark(marked)
+
+    # The steps
+
+    async def _run(self, drain: Drain) -> None:
+        plan = drain.plan
+        try:
+            await self._mark_routes(drain)
+            drain.enter(DrainStep.FLUSH_MARKS, {})
+            drain.behind_marks = (await self._pool.flush(plan.flush_timeout)).behind
+            # nothing attracts traffic that would have to move
+            if plan.wait and self.left(drain) and self._pool.is_heard:
+                drain.enter(DrainStep.WAIT, drain.behind_marks)
+                await asyncio.sleep(plan.wait)
+            drain.enter(DrainStep.WITHDRAW, drain.behind_marks)
+            await self._withdraw(drain)
+            drain.enter(DrainStep.FLUSH_WITHDRAWALS, {})
+            drain.behind_withdrawals = (await self._pool.flush(plan.flush_timeout)).behind
+            if plan.close:
+                drain.enter(DrainStep.CLOSE, drain.behind_withdrawals)
+                self._pool.stop(plan.message)
+                await self._pool.wait_closed()
+            self.end(drain, DrainStep.DONE)
+        finally:
+            # without effect unless the loop is ending, or something of ours went wrong
+            self.end(drain, DrainStep.CANCELLED)
+
+    async def _mark_routes(self, drain: Drain) -> None:
+        await self._wait_replaced()
+        marked: dict[PathAttributes, PathAttributes] = {}
+        for prefixes in _turns(list(drain.routes)):
+            for prefix in prefixes:
+                attributes = self._table.get(prefix)
+                if prefix not in drain.routes or attributes is None:
+                    continue
+                if drain.routes[prefix] is None:
+                    drain.routes[prefix] = attributes
+                if attributes not in marked:
+                    marked[attributes] = replace(attributes, graceful_shutdown=True)
+                self._table.announce(prefix, marked[attributes])
+            self._wake()
+            await asyncio.sleep(0)
+
+    async def _withdraw(self, drain: Drain) -> None:
+        await self._wait_replaced()
+        if drain.plan.routes is None:
+            await self._withdraw_all(drain)
+            return
+        for prefixes in _turns(list(drain.routes)):
+            for prefix in prefixes:
+                if prefix in drain.routes:
+                    del drain.routes[prefix], self._owners[prefix]
+                    drain.withdrawn += self._table.withdraw(prefix)
+            self._wake()
+            await asyncio.sleep(0)
+
+    async def _withdraw_all(self, drain: Drain) -> None:
+        self._end_parts()
+        steps = self._table.clear_in_steps(ROUTES_PER_TURN, drain.announced_meanwhile)
+        while not drain.is_overtaken and (count := next(steps, None)) is not None:
+            drain.withdrawn += count
+            self._wake()
+            await asyncio.sleep(0)
+        if not drain.plan.close:
+            # what is announced from now on is there to stay
+            self._mark(False)
+
+    async def _wait_replaced(self) -> None:
+        """Nothing else may change the table before a replacement has come to its end."""
+        while self._table.is_replacing:
+            await asyncio.sleep(REPLACING_INTERVAL)
+
+
+def _turns(prefixes: list[Prefix]) -> Iterator[list[Prefix]]:
+    """The prefixes in lists of ROUTES_PER_TURN."""
+    return (prefixes[at : at + ROUTES_PER_TURN] for at in range(0, len(prefixes), ROUTES_PER_TURN))

@@ -140,9 +140,20 @@ def test_speak_option_without_the_one_it_needs_is_refused(
     assert f"{option.partition('=')[0]} needs {needed}" in capfd.readouterr().err
 
 
+def test_speak_drain_and_keep_routes_exclude_each_other(capfd: pytest.CaptureFixture[str]) -> None:
+    options = ["--drain", "0", "--keep-routes", "--graceful-restart", "9"]
+
+    with pytest.raises(SystemExit) as caught:
+        main(["speak", *options, "65001", "192.0.2.10", "192.0.2.1"])
+
+    assert caught.value.code == 2
+    assert "--drain withdraws the routes, and --keep-routes leaves them" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("option", "text"),
     [
+        ("--drain=86401", "drain '86401': must be a number from 0 to 86400"),
         ("--graceful-restart=4096", "graceful restart '4096': must be a number from 1 to 4095"),
         ("--role=boss", "role boss: must be one of provider, rs, rs-client, customer, peer"),
     ],

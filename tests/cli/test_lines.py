@@ -10,7 +10,9 @@ from rhi.cli.lines import (
     Clear,
     Command,
     Complete,
+    Drain,
     Flush,
+    Undrain,
     Withdraw,
     parse_command,
     parse_routes,
@@ -33,6 +35,9 @@ def announce(route: str, **attributes: object) -> Announce:
         ("clear", Clear()),
         ("flush # now", Flush()),
         ("complete", Complete()),
+        ("drain", Drain(())),
+        ("Drain 192.0.2.1 2001:db8::/32", Drain((to_prefix("192.0.2.1"), to_prefix("2001:db8::/32")))),
+        ("undrain", Undrain()),
         ("withdraw 192.0.2.1", Withdraw(to_prefix("192.0.2.1"))),
         ("announce 192.0.2.0/24", announce("192.0.2.0/24")),
         ("Announce 192.0.2.1 MED 0", announce("192.0.2.1", med=0)),
@@ -55,7 +60,7 @@ def test_parse_command_understands(line: str, command: Command | None) -> None:
     ["anounce 192.0.2.1", "announce", "announce x", "announce 192.0.2.1 med",
      "announce 192.0.2.1 med 1 med 1",
      "announce 192.0.2.1 med ٣", "announce 192.0.2.1 med 4294967296", "withdraw", "withdraw 192.0.2.1 now",
-     "clear all", "flush 5", "complete now", "announce 192.0.2.1 community"],
+     "clear all", "flush 5", "complete now", "drain all", "undrain now", "announce 192.0.2.1 community"],
 )  # fmt: skip
 def test_parse_command_wrong_line_raises_one_sentence(line: str) -> None:
     with pytest.raises(InvalidValueError) as caught:

@@ -4,6 +4,8 @@
                    [community A:B]... [large-community A:B:C]... [extended-community rt:A:B]...
     withdraw ROUTE
     clear
+    drain [ROUTE]...
+    undrain
     flush
     complete
 
@@ -40,6 +42,16 @@ class Clear(NamedTuple):
     """Withdraw everything."""
 
 
+class Drain(NamedTuple):
+    """Drain these routes; everything when there are none."""
+
+    prefixes: tuple[Prefix, ...]
+
+
+class Undrain(NamedTuple):
+    """Cancel all drains."""
+
+
 class Flush(NamedTuple):
     """Wait until all has been acknowledged, and say so."""
 
@@ -48,7 +60,7 @@ class Complete(NamedTuple):
     """All that is to be announced has been."""
 
 
-Command = Announce | Withdraw | Clear | Flush | Complete
+Command = Announce | Withdraw | Clear | Drain | Undrain | Flush | Complete
 
 
 def read_lines(file: BinaryIO) -> Iterator[str | InvalidValueError]:
@@ -129,6 +141,10 @@ def _withdraw(words: list[str]) -> Withdraw:
     return Withdraw(to_prefix(words[0]))
 
 
+def _drain(words: list[str]) -> Drain:
+    return Drain(tuple(map(to_prefix, words)))
+
+
 def _alone(command: Command) -> Callable[[list[str]], Command]:
     def parse(words: list[str]) -> Command:
         if words:
@@ -160,6 +176,8 @@ _COMMANDS: Final[dict[str, Callable[[list[str]], Command]]] = {
     "announce": _announce,
     "withdraw": _withdraw,
     "clear": _alone(Clear()),
+    "drain": _drain,
+    "undrain": _alone(Undrain()),
     "flush": _alone(Flush()),
     "complete": _alone(Complete()),
 }

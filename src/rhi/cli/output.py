@@ -15,8 +15,10 @@ from datetime import UTC, datetime
 from threading import Lock, Thread
 from typing import Any, Final, TextIO
 
+from rhi.cli.draining import describe_drain
 from rhi.core.export import NO_NEXT_HOP, NOT_NEGOTIATED, TOO_LARGE
 from rhi.model.events import (
+    DrainProgress,
     EndOfRibReceived,
     EndOfRibSent,
     Event,
@@ -121,6 +123,8 @@ def describe(event: Event) -> list[str]:
     """An event as lines for people; none for what another event tells better."""
     if isinstance(event, StateChanged | PeerAdded | PeerRemoved):
         return []
+    if isinstance(event, DrainProgress):
+        return describe_drain(event)
     if isinstance(event, RoutesReceived):
         attributes = _attributes(event.attributes or {})
         announced = [f"{event.peer} + {prefix} {attributes}" for prefix in event.announced]

@@ -20,12 +20,15 @@ from rhi.cli.arguments import (
     one_sentence,
     stop_signals,
 )
+from rhi.cli.draining import Draining
 from rhi.cli.lines import (
     Announce,
     Clear,
     Command,
     Complete,
+    Drain,
     Flush,
+    Undrain,
     Withdraw,
     parse_command,
     parse_routes,
@@ -47,6 +50,7 @@ from rhi.model.parameters import (
     to_router_id,
 )
 from rhi.model.prefix import FAMILY_OF_VERSION, to_address, to_ipv4, to_ipv6, to_prefix
+from rhi.net.drain_plan import DEFAULT_WAIT, MAX_WAIT
 from rhi.net.endpoint import ListenAddress, PeerAddress, os_error_text
 from rhi.threaded import Pool
 
@@ -74,13 +78,16 @@ lines of --stdin:
                  [community A:B]... [large-community A:B:C]... [extended-community rt:A:B]...
   withdraw ROUTE
   clear            withdraw everything
+  drain [ROUTE]... mark these routes, or all, for graceful shutdown (RFC 8326), and withdraw them the seconds
+                   of --drain later, else 30 s; a route that is announced again stays
+  undrain          cancel all drains
   flush            wait until the peer's TCP has acknowledged everything, at most 5 s, and say so
   complete         all is announced: send the End-of-RIB that --complete-within holds back
 Lines of --routes FILE are those of announce, with or without that word; # begins a comment.
 
 End of input (after a flush) and the signals TERM and INT end the session with Cease/Administrative Shutdown,
 and the peer drops the routes, unless --keep-routes is given. So keep the pipe open for as long as they are to
-stay.
+stay. With --drain all routes are drained first; a second signal ends that at once.
 Exit codes: 0 done, 1 failed or a line of input was refused, 2 wrong usage.
 """
 
@@ -182,6 +189,20 @@ def parser() -> Parser:
         type=number("maximum prefixes", 1, 0xFFFFFFFF),
         help="end the session when the peer announces more routes of one family (no limit)",
     )
+    add(
+        "--drain",
+        metavar="S",
+        type=number("drain", 0, int(MAX_WAIT)),
+        help="at the end, mark all for graceful shutdown, and withdraw it so many seconds later (RFC 8326)",
+    )
+    add(
+        "--graceful-shutdown",
+        action="store_true",
+        help="mark all routes from the start: other paths are better (RFC 8326)",
+    )
+    add(
+        "--message", metavar="TEXT", default="", help="say that to the peer's operators at the end (RFC 9003)"
+    )
     add("--passive", action="store_true", help="do not connect, wait for the peer (needs --listen)")
     add(
         "--listen",
@@ -223,6 +244,10 @@ def run(words: list[str]) -> int:
     for option, needed in _NEEDS.items():
         if _is_given(arguments, option) and not _is_given(arguments, needed.partition(" ")[0]):
             arguments_parser.error(f"{option} needs {needed}")
+    if arguments.drain is not None and arguments.keep_routes:
+        arguments_parser.error(
+            "--drain withdraws the routes, and --keep-routes leaves them: give one of both"
+        )
     routes = [Route(prefix) for prefix in arguments.routes_given]
     with one_sentence(PROG):
         if arguments.routes is not None:
@@ -268,17 +293,24 @@ def _speak(arguments: argparse.Namespace, parameters: Parameters, routes: list[R
         )
         try:
             _greet(watcher, arguments, pool)
+            draining = Draining(pool, DEFAULT_WAIT if arguments.drain is None else arguments.drain)
             if arguments.stdin:
-                standard_input = StandardInput(pool, watcher, unsent, as_json=arguments.json)
+                standard_input = StandardInput(pool, watcher, unsent, draining, as_json=arguments.json)
                 standard_input.obey(has_routes=bool(routes))
+                if arguments.drain is None:
+                    draining.wait()
             else:
                 while True:
                     signal.pause()
         finally:
             ignore_stop_signals()
+            if arguments.drain is not None:
+                with stop_signals():  # one more ends it at once
+                    pool.drain(wait=arguments.drain).wait()
+                ignore_stop_signals()
             # before the end of the session takes it all away
             status = pool.status() if arguments.json else {}
-            pool.close(keep_routes=arguments.keep_routes)
+            pool.close(arguments.message, keep_routes=arguments.keep_routes)
             if arguments.json:
                 watcher.write_status(status)
     return 1 if standard_input is not None and standard_input.has_failed else 0
@@ -320,8 +352,11 @@ class StandardInput:
         has_failed: a line was refused, or the peer was not told everything at the end of input.
     """
 
-    def __init__(self, pool: Pool, watcher: Watcher, unsent: UnsentFamily, *, as_json: bool) -> None:
+    def __init__(
+        self, pool: Pool, watcher: Watcher, unsent: UnsentFamily, draining: Draining, *, as_json: bool
+    ) -> None:
         self._pool = pool
+        self._draining = draining
         self._watcher = watcher
         self._unsent = unsent
         self._as_json = as_json
@@ -358,6 +393,10 @@ class StandardInput:
                 self._pool.withdraw(prefix)
             case Clear():
                 self._pool.replace([], allow_empty=True)
+            case Drain(prefixes):
+                self._draining.begin(prefixes)
+            case Undrain():
+                self._draining.cancel()
             case Complete():
                 self._pool.mark_complete()
             case Flush():
@@ -413,6 +452,7 @@ def _parameters(arguments: argparse.Namespace) -> Parameters:
         med=arguments.med,
         local_pref=arguments.local_pref,
         communities=arguments.community,
+        graceful_shutdown=arguments.graceful_shutdown,
         peer_as=arguments.peer_as,
         port=arguments.port,
         passive=arguments.passive,

@@ -134,6 +134,7 @@ def _route_seen(prefix: str, path: dict[str, Any]) -> RouteSeen:
         extended_communities=frozenset(
             f"{_EXTENDED_KINDS.get(c['subtype'], c['subtype'])}:{_plain_as(c['value'])}"
             for c in attributes.get(_EXTENDED, {}).get("value", [])
+            if "value" in c
         ),
         usable=bool(path.get("best")) and not path.get("stale"),
     )

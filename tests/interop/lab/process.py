@@ -62,6 +62,11 @@ class Process:
         self._child.stdin.write(text.encode())
         self._child.stdin.flush()
 
+    def send(self, sign: signal.Signals) -> None:
+        """Send it a signal, and do not wait for anything."""
+        if self.exit_status is None:
+            self._child.send_signal(sign)
+
     def stop(self, sign: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to end, and return its exit status; negative is a signal.
 

@@ -48,6 +48,11 @@ class Speaker:
         assert self._process.exit_status is None, self.explain()
         self._process.write("".join(f"{line}\n" for line in lines))
 
+    def send(self, sign: signal.Signals) -> None:
+        """Send it a signal, and do not wait for anything."""
+        assert self._process is not None
+        self._process.send(sign)
+
     def stop(self, sign: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to end, and return its exit status."""
         assert self._process is not None

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from itertools import product
 from typing import Final
 
+from fuzz.on_link import ICMPV6_SEEDS, NETLINK_SEEDS, hear, search
 from rhi.cli.lines import parse_command, parse_routes
 from rhi.core.peer import Peer
 from rhi.core.route_table import RouteTable
@@ -14,6 +15,7 @@ from rhi.model.attributes import PathAttributes
 from rhi.model.communities import Community, ExtendedCommunity, LargeCommunity
 from rhi.model.parameters import Parameters, to_router_id
 from rhi.model.prefix import Family, to_prefix
+from rhi.net import netlink
 from rhi.wire.attributes import AsSegment, decode_attributes, encode_attributes
 from rhi.wire.capabilities import (
     ExtendedMessage,
@@ -229,6 +231,9 @@ TARGETS: Final[dict[str, Target]] = {
             b"\1\0" + KEEPALIVE,
         ),
     ),
+    "netlink": Target(netlink.parse, (), NETLINK_SEEDS),
+    "icmpv6": Target(hear, (), ICMPV6_SEEDS),
+    "neighbour-search": Target(search, (), (b"".join(NETLINK_SEEDS), *ICMPV6_SEEDS)),
     "lines": Target(
         _lines,
         (InvalidValueError,),

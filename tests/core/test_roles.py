@@ -81,6 +81,16 @@ def test_rfc8950_link_local_session_sends_its_address_in_both_places() -> None:
     assert told(over_ipv6(is_link_local=True)) == {"192.0.2.80": both, "2001:db8::80": both}
 
 
+def test_rfc8950_link_local_session_of_ours_alone_sends_its_address_with_ipv6_routes() -> None:
+    made = Pair(
+        Parameters(as_number=65001, multiprotocol=True, extended_next_hop=True),
+        Parameters(as_number=65002, multiprotocol=True, passive=True),
+        addresses=("fe80::1", "fe80::2"),
+    ).start()
+
+    assert told(made)["2001:db8::80"] == "fe80::1,fe80::1"
+
+
 def test_rfc8950_ipv4_next_hop_that_is_given_is_used() -> None:
     assert told(over_ipv6(next_hop_4="192.0.2.1"))["192.0.2.80"] == "192.0.2.1"
 

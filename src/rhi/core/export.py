@@ -98,7 +98,7 @@ class ExportPolicy:
         is_extended = self._negotiated.extended_next_hop and self._local.version == 6
         # the global slot takes no IPv6 link-local address, but see _mp_next_hop (RFC 2545 §3)
         is_link_local = self._local.version == 6 and self._local.is_link_local
-        local = self._local if is_extended or not is_link_local else None
+        local = self._local if parameters.extended_next_hop or not is_link_local else None
         candidates: list[IPAddress | None] = [
             attributes.next_hop,
             parameters.next_hop_4 if family is Family.IPV4_UNICAST else parameters.next_hop_6,
@@ -119,7 +119,7 @@ class ExportPolicy:
         """For MP_REACH_NLRI: with our link-local address behind it when that is all we have (RFC 2545 §3).
 
         Deviation: without a global address the link-local one stands in both places, as FRR does it, and only
-        with extended next hops; RFC 2545 knows no next hop without a global address.
+        where we offer extended next hops; RFC 2545 knows no next hop without a global address.
         """
         is_own_link_local = next_hop == self._local and next_hop.version == 6 and next_hop.is_link_local
         return next_hop.packed * 2 if is_own_link_local else next_hop.packed

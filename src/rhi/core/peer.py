@@ -2,7 +2,7 @@
 
 `Peer` is a value-in, value-out machine. Its methods are of four kinds:
 
-    commands   start, stop, configure, mark
+    commands   start, stop, configure, mark, suspend, resume
     inputs     connection_made, connect_failed, accept, data_received, connection_lost, handle_timeout
     polls      actions, data_to_send, next_timeout, events
     getters    state, status, ...
@@ -85,6 +85,7 @@ class Peer:
         self._with_capabilities = True
         self._is_marking = False
         self._stopped = True
+        self._is_suspended = False
         self._state = State.IDLE
         self._changed_at = now
         self._attempts = self._made = self._established = 0
@@ -144,9 +145,29 @@ class Peer:
                 )
         if self.pending_changes and not self._connections:
             self._take_wanted()
-            if not self._stopped:
-                self._dialer.handle(DialEvent.STOP, now)
-                self._dialer.handle(DialEvent.START, now)
+            self._redial(now)
+        self._settle(now)
+
+    def suspend(self, reason: str, now: float) -> None:
+        """End what there is and do not connect before `resume`: nobody knows where the peer is.
+
+        Connections that the peer opens are taken. `reason` is told as that of a failed attempt, unless empty.
+        """
+        self._is_suspended = self._dialer.is_passive = True
+        had_connection = bool(self._connections)
+        for connection in list(self._connections.values()):
+            connection.drop(reason, local=False)
+        self._settle(now)
+        if reason and not had_connection:
+            self._attempt_failed(reason)
+        self._redial(now)
+        self._settle(now)
+
+    def resume(self, now: float) -> None:
+        """Connect again, at once."""
+        self._is_suspended = False
+        self._dialer.is_passive = self.parameters.passive
+        self._redial(now)
         self._settle(now)
 
     def mark(self, marked: bool) -> None:
@@ -276,6 +297,11 @@ class Peer:
     def is_established(self) -> bool:
         """A session is up."""
         return self._session is not None
+
+    @property
+    def is_suspended(self) -> bool:
+        """Nobody knows where the peer is."""
+        return self._is_suspended
 
     @property
     def is_pending(self) -> bool:
@@ -453,8 +479,7 @@ class Peer:
         if self._stopped:
             return
         if ending.local:  # to take new parameters: at once, whatever failed before
-            self._dialer.handle(DialEvent.STOP, now)
-            self._dialer.handle(DialEvent.START, now)
+            self._redial(now)
         else:
             self._dialer.handle(DialEvent.LOST if notification is None else DialEvent.ERROR, now)
 
@@ -470,6 +495,12 @@ class Peer:
     def _attempt_failed(self, reason: str) -> None:
         self._last_error = reason
         self._log.add(SessionDown(peer=self.name, local=False, reason=reason, established=False))
+
+    def _redial(self, now: float) -> None:
+        """Begin anew, whatever failed before."""
+        if not self._stopped:
+            self._dialer.handle(DialEvent.STOP, now)
+            self._dialer.handle(DialEvent.START, now)
 
     def _obey_dialer(self) -> None:
         should_connect, should_abandon = self._dialer.take_wishes()
@@ -493,7 +524,7 @@ class Peer:
         """Take the parameters that a session was in the way of."""
         self.parameters = self._wanted
         self._with_capabilities = True
-        self._dialer.is_passive = self.parameters.passive
+        self._dialer.is_passive = self.parameters.passive or self._is_suspended
 
     def _take_received(self, connection: Connection, now: float) -> None:
         """Act on the messages of an established session."""

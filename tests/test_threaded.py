@@ -331,7 +331,7 @@ def fail_to_begin(driver: PoolDriver, *arguments: object, **settings: object) ->
     ("arguments", "error"),
     [
         ({"router_id": "0.0.0.0"}, rhi.InvalidValueError),
-        ({"peers": {"nobody": rhi.Parameters(as_number=1)}}, rhi.InvalidValueError),
+        ({"peers": {"no.body": rhi.Parameters(as_number=1)}}, rhi.InvalidValueError),
         ({"peers": {"192.0.2.1": None}}, rhi.InvalidValueError),
         ({"routes": ["203.0.113.1/33"]}, rhi.InvalidValueError),
         ({"listen": ["127.0.0.1"]}, rhi.InvalidValueError),

@@ -60,7 +60,7 @@ class Pool(PoolMethods):
 
         Args:
             router_id: our BGP identifier.
-            peers: parameters by peer address.
+            peers: parameters by peer address, or by the interface that the peer is on, such as `eth0`.
             routes: what to announce; see `replace`.
             observer: told of what happens, by calls from the loop.
             listen: where to accept connections of peers, such as `127.0.0.1:1790`.

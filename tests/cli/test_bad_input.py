@@ -35,6 +35,8 @@ WRONG_USAGE = [
     ("speak 65001 0.0.0.0 127.0.0.1", "router id 0.0.0.0: must not be zero"),
     ("speak 65001 ::1 127.0.0.1", "router id '::1': must be an IPv4 address"),
     ("speak 65001 192.0.2.10 router.example", "peer 'router.example': not an IPv4 or IPv6 address"),
+    ("speak 65001 192.0.2.10 192.0.2.300", "peer '192.0.2.300': not an IPv4 or IPv6 address"),
+    ("speak 65001 192.0.2.10 192.0.2.300", "nor the name of an interface, such as eth0"),
     ("speak 65001 192.0.2.10 0.0.0.0", "must be a unicast address"),
     ("speak 65001 192.0.2.10 224.0.0.5", "must be a unicast address"),
     ("speak 65001 192.0.2.10 fe80::1", "needs its zone, such as fe80::1%eth0"),

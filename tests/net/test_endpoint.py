@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rhi.errors import InvalidValueError
-from rhi.net.endpoint import ListenAddress, PeerAddress, os_error_text
+from rhi.net.endpoint import ListenAddress, PeerAddress, PeerInterface, os_error_text, parse_peer
 
 LO_INDEX = socket.if_nametoindex("lo")
 
@@ -71,6 +71,57 @@ def test_peer_address_that_cannot_be_is_refused_with_one_sentence(text: Any, rea
         PeerAddress.parse(text)
 
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["eth0", "enp3s0f1np1", "eth0.100", "bond0.100.7", "br-lan", "veth_a", "3g-wan", "a", "fifteen-letters"],
+)
+def test_peer_by_its_interface_is_understood(name: str) -> None:
+    assert parse_peer(f" {name} ") == PeerInterface(name)
+    assert str(parse_peer(name)) == name
+
+
+@pytest.mark.parametrize("text", ["192.0.2.1", "fe80::1%lo", "[2001:db8::1]"])
+def test_peer_by_its_address_is_no_interface(text: str) -> None:
+    assert parse_peer(text) == PeerAddress.parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "192.0.2.300",
+        "192.0.2",
+        "192.0.2.1.",
+        "1.2.3.4.5",
+        "l92.0.2.1",
+        "3221225985",
+        "router1.example.com",
+        "router.example",
+        "localhost",
+        "sixteen-letters-",
+        "eth0.12345",
+        "eth 0",
+        "-eth0",
+        "..",
+        "eth0.",
+        "été",
+        "eth٣",
+        "eth0\n.1",
+    ],
+)
+def test_peer_that_is_neither_address_nor_interface_is_refused_with_one_sentence(text: str) -> None:
+    with pytest.raises(InvalidValueError, match="not an IPv4 or IPv6 address") as error:
+        parse_peer(text)
+
+    assert str(error.value).endswith("nor the name of an interface, such as eth0")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["192.0.2.1/32", "192.0.2.1:179", "eth0/1", "eth0:1", "", None, 7])
+def test_peer_that_looks_like_an_address_alone_is_refused_as_one(text: Any) -> None:
+    with pytest.raises(InvalidValueError, match=r"such as 192\.0\.2\.1 or 2001:db8::1$"):
+        parse_peer(text)
 
 
 def test_peer_address_of_a_socket_is_that_of_its_peer() -> None:

@@ -51,7 +51,7 @@ from rhi.model.parameters import (
 )
 from rhi.model.prefix import FAMILY_OF_VERSION, to_address, to_ipv4, to_ipv6, to_prefix
 from rhi.net.drain_plan import DEFAULT_WAIT, MAX_WAIT
-from rhi.net.endpoint import ListenAddress, PeerAddress, os_error_text
+from rhi.net.endpoint import ListenAddress, PeerAddress, PeerInterface, os_error_text, parse_peer
 from rhi.threaded import Pool
 
 PROG: Final = "rhi speak"
@@ -223,8 +223,8 @@ def parser() -> Parser:
     add(
         "peer",
         metavar="PEER",
-        type=checked(PeerAddress.parse),
-        help="address of the peer; fe80::1%%eth0 with its zone",
+        type=checked(parse_peer),
+        help="address of the peer, fe80::1%%eth0 with its zone; or an interface, for the one neighbour on it",
     )
     add(
         "routes_given",
@@ -322,6 +322,8 @@ def _greet(watcher: Printer, arguments: argparse.Namespace, pool: Pool) -> None:
             watcher.write_listening(address, arguments.as_number)
         return
     does = "waiting for it" if arguments.passive else f"connecting to port {arguments.port}"
+    if isinstance(arguments.peer, PeerInterface):
+        does = f"looking for the neighbour on it, {does}"
     does += "".join(f", listening on {address}" for address in pool.listen_addresses)
     us = f"AS {arguments.as_number}, router id {arguments.router_id}"
     watcher.write(f"{arguments.peer} {does}, as {us}")
@@ -330,9 +332,9 @@ def _greet(watcher: Printer, arguments: argparse.Namespace, pool: Pool) -> None:
 class UnsentFamily:
     """Says once when routes are of the family that this session will not carry."""
 
-    def __init__(self, peer: PeerAddress, parameters: Parameters) -> None:
-        self._carried = FAMILY_OF_VERSION[peer.address.version]
-        self._is_told = parameters.multiprotocol
+    def __init__(self, peer: PeerAddress | PeerInterface, parameters: Parameters) -> None:
+        self._carried = FAMILY_OF_VERSION[6 if isinstance(peer, PeerInterface) else peer.address.version]
+        self._is_told = parameters.multiprotocol or isinstance(peer, PeerInterface)
 
     def mind(self, route: Route) -> None:
         """Look at a route that is to be announced."""

@@ -67,7 +67,8 @@ class Parameters:
         ttl_security: send with TTL 255 and accept nothing less (RFC 5082).
         extended_messages: offer messages of up to 65,535 bytes (RFC 8654).
         extended_next_hop: offer IPv4 routes with an IPv6 next hop (RFC 8950): those without an IPv4 next hop
-            of their own or from `next_hop_4`, when the session runs over IPv6.
+            of their own or from `next_hop_4`, when the session runs over IPv6. Peers that are named by their
+            interface have this and multiprotocol in any case.
         graceful_restart: seconds the peer shall keep our routes when the session breaks, 1 to 4095, for us to
             come back (RFC 4724, RFC 8538); None does not offer it. Only where traffic goes on without us.
         long_lived_stale_time: seconds it shall keep them after that as a last resort (RFC 9494); needs

@@ -13,6 +13,9 @@ from rhi.model.prefix import IPAddress, to_address
 from rhi.model.wording import shown
 
 _MAX_INTERFACE_NAME: Final = 15  # Linux: IFNAMSIZ less the closing zero
+# What interfaces are called in practice, VLANs such as eth0.100 and eth0.100.7 included. Linux would allow
+# nearly anything; but a mistyped address or a host's name must not be waited for as if it were an interface.
+_INTERFACE_TEXT: Final = re.compile(r"(?=[^.]*[A-Za-z])[A-Za-z0-9_][A-Za-z0-9_-]*(?:\.[0-9]{1,4}){0,2}")
 _LISTEN_TEXT: Final = re.compile(r"(?:\[(?P<ipv6>[^][]*:[^][]*)\]|(?P<ipv4>[^][:]+)):(?P<port>[0-9]{1,5})")
 
 
@@ -63,6 +66,34 @@ class PeerAddress:
 
     def __str__(self) -> str:
         return f"{self.address}%{self.zone}" if self.zone else str(self.address)
+
+
+@dataclass(frozen=True, slots=True)
+class PeerInterface:
+    """The one neighbour on an interface, whatever its address: an unnumbered peer."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def parse_peer(value: str | IPAddress) -> PeerAddress | PeerInterface:
+    """A peer by its address, or by the name of the interface that it is on, such as `eth0`.
+
+    Raises:
+        InvalidValueError: neither, or what `PeerAddress.parse` refuses.
+    """
+    text = value.strip() if isinstance(value, str) else ""
+    is_name = len(text) <= _MAX_INTERFACE_NAME and _INTERFACE_TEXT.fullmatch(text) and text != "localhost"
+    if is_name:
+        return PeerInterface(text)
+    try:
+        return PeerAddress.parse(value)
+    except InvalidValueError as error:
+        if text and not any(letter in text for letter in ":%/[]"):
+            raise InvalidValueError(f"{error}, nor the name of an interface, such as eth0") from None
+        raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import logging
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from ipaddress import IPv4Address, ip_network
+from ipaddress import IPv4Address, IPv6Network, ip_network
 from typing import Any, Final
 
 from rhi.core.peer import Peer
@@ -20,9 +20,10 @@ from rhi.model.wording import shown
 from rhi.net.connection import CLOSE_TIME
 from rhi.net.drain import Drain, Drains, Watch
 from rhi.net.drain_plan import DrainPlan
-from rhi.net.endpoint import ListenAddress, PeerAddress
+from rhi.net.endpoint import ListenAddress, PeerAddress, PeerInterface, parse_peer
 from rhi.net.listener import Listener, Security
 from rhi.net.session import PeerSession
+from rhi.net.unnumbered import NOWHERE, UnnumberedPeers, for_interface
 from rhi.wire.iana import CeaseError
 
 log = logging.getLogger("rhi")
@@ -34,29 +35,38 @@ FLUSH_INTERVAL: Final = (0.0005, 0.01)
 # Dynamic peers that may be connected at once.
 MAX_DYNAMIC_PEERS: Final = 1000
 
+LINK_LOCAL: Final = IPv6Network("fe80::/10")
+
 PeerMap = Mapping[str, Parameters] | Mapping[IPAddress, Parameters]
-ParsedPeers = dict[PeerAddress, tuple[str, Parameters]]
+ParsedPeers = dict[PeerAddress | PeerInterface, tuple[str, Parameters]]
 DynamicPeers = Mapping[str, Parameters] | Mapping[IPNetwork, Parameters]
 ParsedDynamicPeers = list[tuple[IPNetwork, Parameters]]
 
 
 def parse_peers(peers: PeerMap) -> ParsedPeers:
-    """Peers by address, with the name their user gave them.
+    """Peers by address or interface, with the name their user gave them.
 
     Raises:
-        InvalidValueError: a name is not an address, or two stand for the same one.
+        InvalidValueError: a name is neither, or two stand for the same peer.
     """
     found: ParsedPeers = {}
     for name, parameters in _items(peers, "peers"):
-        address = PeerAddress.parse(name)
+        address = parse_peer(name)
         if not isinstance(parameters, Parameters):
             raise _not_parameters(f"peer {name}", parameters)
         if address in found:
             raise InvalidValueError(f"peer {name}: is the same as {found[address][0]}; name each peer once")
         source = parameters.source_ip
-        if source is not None and source.version != address.address.version:
+        version = 6 if isinstance(address, PeerInterface) else address.address.version
+        if source is not None and source.version != version:
             raise InvalidValueError(f"peer {name}: source_ip {source} is of the other address family")
-        found[address] = (str(name), parameters)
+        is_interface = isinstance(address, PeerInterface)
+        found[address] = (str(name), for_interface(parameters) if is_interface else parameters)
+    for address, (name, _) in found.items():
+        if isinstance(address, PeerAddress) and PeerInterface(address.zone or "") in found:
+            raise InvalidValueError(
+                f"peer {name}: is on {address.zone}, which is a peer itself; name the one or the other"
+            )
     return found
 
 
@@ -87,6 +97,27 @@ def _items(peers: PeerMap | DynamicPeers, what: str) -> Iterable[tuple[Any, Para
     return peers.items()
 
 
+def _networks(peers: ParsedPeers) -> list[tuple[IPNetwork, Parameters]]:
+    """Where the connections of peers come from; for unnumbered ones, any link-local address.
+
+    The kernel does not tell interfaces apart: where peers on links differ in their passwords, unnumbered ones
+    have none towards us, and are only connected to.
+    """
+    found: list[tuple[IPNetwork, Parameters]] = []
+    on_links = []
+    for address, (_, parameters) in peers.items():
+        if isinstance(address, PeerInterface) or address.zone is not None:
+            on_links.append(parameters)
+        if isinstance(address, PeerAddress):
+            found.append((ip_network(address.address), parameters))
+    unnumbered = [
+        parameters for address, (_, parameters) in peers.items() if isinstance(address, PeerInterface)
+    ]
+    if unnumbered and len({parameters.password for parameters in on_links}) == 1:
+        found.append((LINK_LOCAL, unnumbered[0]))
+    return found
+
+
 class PoolDriver:
     """All methods are to be called in the event loop it was made in, and return at once."""
 
@@ -105,7 +136,7 @@ class PoolDriver:
         self._reports_routes = reports_routes
         self._table = RouteTable()
         self._loop = asyncio.get_running_loop()
-        self._sessions: dict[PeerAddress, PeerSession] = {}
+        self._sessions: dict[PeerAddress | PeerInterface, PeerSession] = {}
         self._dynamic: dict[str, PeerSession] = {}
         self._leaving: set[PeerSession] = set()
         self._listeners: list[Listener] = []
@@ -117,6 +148,7 @@ class PoolDriver:
         self._drains = Drains(
             self._table, self, wake=self._wake, report=lambda progress: deliver(progress, None)
         )
+        self._unnumbered = UnnumberedPeers(self._random.random)
 
     def listen(self, addresses: Iterable[ListenAddress], peers: ParsedPeers) -> None:
         """Accept connections there; `peers` are those that `configure` will have.
@@ -243,6 +275,7 @@ class PoolDriver:
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
+        self._unnumbered.close()
         for session in self._all_sessions():
             session.stop(CeaseError.ADMINISTRATIVE_SHUTDOWN, message, keep_routes=keep_routes)
 
@@ -280,9 +313,21 @@ class PoolDriver:
             if session.peer.is_established:
                 session.wake()
 
-    def _add(self, address: PeerAddress, name: str, parameters: Parameters) -> None:
-        self._sessions[address] = session = self._make(address, name, parameters, self._deliver_all)
+    def _add(self, address: PeerAddress | PeerInterface, name: str, parameters: Parameters) -> None:
+        if isinstance(address, PeerInterface):
+            self._sessions[address] = session = self._add_unnumbered(address, name, parameters)
+        else:
+            self._sessions[address] = session = self._make(address, name, parameters, self._deliver_all)
         session.start()
+
+    def _add_unnumbered(self, interface: PeerInterface, name: str, parameters: Parameters) -> PeerSession:
+        def deliver(events: list[Event]) -> None:
+            self._deliver_all(events)
+            self._loop.call_soon(self._unnumbered.session_changed, interface)
+
+        session = self._make(PeerAddress(NOWHERE, interface.name), name, parameters, deliver)
+        self._unnumbered.add(interface, session)
+        return session
 
     def _make(
         self, address: PeerAddress, name: str, parameters: Parameters, deliver: Callable[[list[Event]], None]
@@ -300,7 +345,9 @@ class PoolDriver:
         self._deliver(PeerAdded(peer=name), parameters)
         return PeerSession(address, peer, self._table, self._buffer, deliver)
 
-    def _remove(self, address: PeerAddress) -> None:
+    def _remove(self, address: PeerAddress | PeerInterface) -> None:
+        if isinstance(address, PeerInterface):
+            self._unnumbered.remove(address)
         self._retire(self._sessions.pop(address))
 
     def _retire(self, session: PeerSession) -> None:
@@ -310,7 +357,7 @@ class PoolDriver:
 
     def _find(self, address: PeerAddress, port: int) -> PeerSession | None:
         """The session for a connection that has come in: a configured peer's, or a new dynamic one's."""
-        session = self._sessions.get(address)
+        session = self._sessions.get(address) or self._unnumbered.find(address)
         if session is not None or len(self._dynamic) >= MAX_DYNAMIC_PEERS:
             return session
         for network, parameters in self._dynamic_peers:
@@ -345,11 +392,10 @@ class PoolDriver:
 
     def _security(self, peers: ParsedPeers) -> Security:
         """What listeners ask for. A changed password counts at once: it is for the next connection."""
-        named = [(ip_network(address.address), parameters) for address, (_, parameters) in peers.items()]
-        wanted = [*self._dynamic_peers, *named]
+        wanted = [*self._dynamic_peers, *_networks(peers)]
         return Security(
             keys={network: each.password for network, each in wanted if each.password is not None},
-            max_ttl=any(each.ttl_security for _, each in wanted),
+            max_ttl=any(each.ttl_security for _, each in (*self._dynamic_peers, *peers.values())),
         )
 
     def _deliver_all(self, events: list[Event]) -> None:

@@ -39,7 +39,7 @@ class PeerSession:
     """One peer and its sockets.
 
     Attributes:
-        address: where it is.
+        address: where it is; that of an unnumbered peer changes.
         peer: the machine.
     """
 
@@ -100,6 +100,22 @@ class PeerSession:
             self.peer.mark(marked)
         self._told_on = None
         self.wake()
+
+    def suspend(self, reason: str) -> None:
+        """Nobody knows where the peer is; see `Peer.suspend`."""
+        with self._contained():
+            self.peer.suspend(reason, self._loop.time())
+        self._drive()
+
+    def point_at(self, address: PeerAddress) -> None:
+        """The peer is there: connect to it at once, unless that is what is being done."""
+        if address == self.address and not self.peer.is_suspended:
+            return
+        self.suspend("")
+        self.address = address
+        with self._contained():
+            self.peer.resume(self._loop.time())
+        self._drive()
 
     def wake(self) -> None:
         """The route table has changed: look at it in the next turn of the loop."""

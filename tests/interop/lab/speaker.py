@@ -48,6 +48,11 @@ class Speaker:
         assert self._process.exit_status is None, self.explain()
         self._process.write("".join(f"{line}\n" for line in lines))
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def send(self, sign: signal.Signals) -> None:
         """Send it a signal, and do not wait for anything."""
         assert self._process is not None

@@ -7,6 +7,8 @@ apart by `peer`.
 
 Idle stands here for a connection that is over: `ending` then says why, and only `output` is of interest.
 
+Deviation: a connection that the peer has opened has ACCEPTED_OPEN_TIME for its OPEN, not the four minutes of
+RFC 4271 §8.2.2; and with a hold time of 0, both kinds have what is left of theirs for the first KEEPALIVE.
 Deviation: a NOTIFICATION in OpenSent ends the connection in silence, whatever its code; RFC 4271 §8.2.2 would
 answer some of them with a NOTIFICATION of our own, which nobody reads.
 """
@@ -36,6 +38,8 @@ from rhi.wire.open import Open
 from rhi.wire.update import Update
 
 OPEN_HOLD_TIME: Final = 240.0  # RFC 4271 §8.2.2: "a large value", 4 minutes suggested
+# A router that connects sends its OPEN at once; one that does not must not occupy a place for minutes.
+ACCEPTED_OPEN_TIME: Final = 30.0
 MIN_SEND_HOLD_TIME: Final = 480.0  # RFC 9687 §3.2: eight minutes, or twice the hold time
 KEEPALIVE_JITTER: Final = 0.25  # RFC 4271 §10: between 0.75 and 1.0 of the interval
 
@@ -140,7 +144,7 @@ class Connection:
             is_restarting=is_restarting,
         )
         self.output += encode_message(MessageType.OPEN, self._open.encode())
-        self.timers.set(Timer.HOLD, now + OPEN_HOLD_TIME)
+        self.timers.set(Timer.HOLD, now + (OPEN_HOLD_TIME if is_outgoing else ACCEPTED_OPEN_TIME))
 
     def receive(self, data: bytes, now: float) -> bool:
         """Bytes from the peer, acted on up to the first message that changes the state.
@@ -237,7 +241,9 @@ def _receive_open(connection: Connection, body: bytes, now: float) -> State:
     theirs = Open.decode(body)
     connection.negotiated = judge_open(connection._open, theirs, connection.parameters)
     connection.output += KEEPALIVE
-    connection._arm_hold(now)
+    if connection.negotiated.hold_time:
+        connection._arm_hold(now)
+    # without hold time the peer's OPEN must not be its last word: the time for the whole exchange goes on
     connection._arm_keepalive(now)
     connection._arm_send_hold(now)
     return State.OPEN_CONFIRM

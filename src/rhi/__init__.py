@@ -37,11 +37,14 @@ from rhi.model.observer import Observer
 from rhi.model.parameters import Parameters, Role
 from rhi.model.prefix import Family, Prefix
 from rhi.model.status import Flushed, State, Status
+from rhi.model.tcp_ao import AoAlgorithm, AoKey
 from rhi.threaded import Drain, Pool, Session
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AoAlgorithm",
+    "AoKey",
     "Community",
     "Drain",
     "DrainProgress",

@@ -20,6 +20,7 @@ from rhi.model.prefix import IPAddress, Prefix, PrefixLike
 from rhi.model.status import Flushed, Status
 from rhi.net.drain import Drain
 from rhi.net.drain_plan import DEFAULT_FLUSH_TIMEOUT, DEFAULT_WAIT, DrainPlan
+from rhi.net.dynamic import MAX_DYNAMIC_PEERS, MAX_PER_SOURCE
 from rhi.net.endpoint import ListenAddress
 from rhi.net.facade import (
     Listen,
@@ -55,6 +56,8 @@ class Pool(PoolMethods):
         dynamic_peers: DynamicPeers | None = None,
         reports_routes: bool = False,
         complete_within: float | None = None,
+        max_dynamic_peers: int = MAX_DYNAMIC_PEERS,
+        max_dynamic_peers_per_source: int = MAX_PER_SOURCE,
     ) -> None:
         """Start sessions in the running event loop.
 
@@ -65,19 +68,30 @@ class Pool(PoolMethods):
             observer: told of what happens, by calls from the loop.
             listen: where to accept connections of peers, such as `127.0.0.1:1790`.
             dynamic_peers: parameters, by prefix, of peers that connect to us from inside it without being
-                named; each has a session of its own while it is connected, at most 1,000 at once.
+                named; each has a session of its own while it is connected.
             reports_routes: make `RoutesReceived` events of what peers announce, as an observer with an
                 `on_route` of its own does.
             complete_within: hold End-of-RIB back until `mark_complete`, at most so many seconds from now; a
                 peer that has kept our routes over a restart keeps them until then (RFC 4724 §4.1).
+            max_dynamic_peers: of these at once; also at most half of the file descriptors allowed.
+            max_dynamic_peers_per_source: of these from one address.
 
         Raises:
             InvalidValueError: an argument is wrong.
             ListenError: an address to listen on cannot be had.
-            SocketOptionError: a peer that may connect has a password, and the kernel has no TCP MD5.
+            SocketOptionError: a peer has a password or keys, and the kernel has no TCP MD5 or no TCP-AO.
         """
         settings = PoolSettings.check(
-            router_id, peers, routes, observer, listen, dynamic_peers, reports_routes, complete_within
+            router_id,
+            peers,
+            routes,
+            observer,
+            listen,
+            dynamic_peers,
+            reports_routes,
+            complete_within,
+            max_dynamic_peers,
+            max_dynamic_peers_per_source,
         )
         self._observer = observer
         self._loop = asyncio.get_running_loop()
@@ -85,6 +99,7 @@ class Pool(PoolMethods):
             settings.router_id,
             self._deliver,
             dynamic_peers=settings.dynamic_peers,
+            limits=settings.limits,
             reports_routes=settings.reports_routes,
         )
         self._closed = False

@@ -31,6 +31,7 @@ from rhi.model.prefix import IPAddress, Prefix, PrefixLike
 from rhi.model.status import Flushed, Status
 from rhi.net.drain_handle import Drain
 from rhi.net.drain_plan import DEFAULT_FLUSH_TIMEOUT, DEFAULT_WAIT, DrainPlan
+from rhi.net.dynamic import MAX_DYNAMIC_PEERS, MAX_PER_SOURCE
 from rhi.net.endpoint import ListenAddress
 from rhi.net.event_queue import EventQueue
 from rhi.net.facade import (
@@ -153,6 +154,8 @@ class Pool(PoolMethods):
         dynamic_peers: DynamicPeers | None = None,
         reports_routes: bool = False,
         complete_within: float | None = None,
+        max_dynamic_peers: int = MAX_DYNAMIC_PEERS,
+        max_dynamic_peers_per_source: int = MAX_PER_SOURCE,
     ) -> None:
         """Start sessions in a thread of their own.
 
@@ -163,19 +166,30 @@ class Pool(PoolMethods):
             observer: told of what happens, by calls from another thread of its own.
             listen: where to accept connections of peers, such as `127.0.0.1:1790`.
             dynamic_peers: parameters, by prefix, of peers that connect to us from inside it without being
-                named; each has a session of its own while it is connected, at most 1,000 at once.
+                named; each has a session of its own while it is connected.
             reports_routes: make `RoutesReceived` events of what peers announce, as an observer with an
                 `on_route` of its own does.
             complete_within: hold End-of-RIB back until `mark_complete`, at most so many seconds from now; a
                 peer that has kept our routes over a restart keeps them until then (RFC 4724 §4.1).
+            max_dynamic_peers: of these at once; also at most half of the file descriptors allowed.
+            max_dynamic_peers_per_source: of these from one address.
 
         Raises:
             InvalidValueError: an argument is wrong.
             ListenError: an address to listen on cannot be had.
-            SocketOptionError: a peer that may connect has a password, and the kernel has no TCP MD5.
+            SocketOptionError: a peer has a password or keys, and the kernel has no TCP MD5 or no TCP-AO.
         """
         settings = PoolSettings.check(
-            router_id, peers, routes, observer, listen, dynamic_peers, reports_routes, complete_within
+            router_id,
+            peers,
+            routes,
+            observer,
+            listen,
+            dynamic_peers,
+            reports_routes,
+            complete_within,
+            max_dynamic_peers,
+            max_dynamic_peers_per_source,
         )
         self._changes = _Changes()
         self._replacing: Iterator[None] | None = None
@@ -428,6 +442,7 @@ class Pool(PoolMethods):
                 settings.router_id,
                 self._deliver,
                 dynamic_peers=settings.dynamic_peers,
+                limits=settings.limits,
                 reports_routes=settings.reports_routes,
             )
             settings.begin(self._driver)

@@ -69,6 +69,8 @@ WRONG_USAGE = [
     ("speak --source ::1 {to}", "source_ip ::1 is of the other address family"),
     ("speak --peer-as 0 {to}", "peer AS '0'"),
     ("speak --passive {to}", "--passive needs --listen ADDR:PORT"),
+    ("speak --password-env A --password-file B {to}", "not allowed with argument"),
+    ("speak --ao-key-file A --password-env B {to}", "not allowed with argument"),
     ("speak --listen 1790 {to}", "write ADDRESS:PORT"),
     ("speak --listen 127.0.0.1:99999 {to}", "listen port 99999"),
     ("speak --listen ::1:1790 {to}", "write ADDRESS:PORT"),
@@ -144,7 +146,7 @@ def test_bad_line_in_a_file_of_routes_names_file_and_line_and_connects_to_nobody
     assert not any(isinstance(event, SessionUp) for event in events)
 
 
-@pytest.mark.parametrize("option", ["--routes", "--password-file"])
+@pytest.mark.parametrize("option", ["--routes", "--password-file", "--ao-key-file"])
 def test_file_that_cannot_be_read_is_one_sentence_and_code_1(tmp_path: Path, option: str) -> None:
     for path, why in ((tmp_path / "none", "No such file or directory"), (tmp_path, "Is a directory")):
         code, out, err = run("speak", option, str(path), *TO_NOBODY)

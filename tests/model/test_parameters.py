@@ -21,6 +21,7 @@ from rhi.model.parameters import (
     to_port,
     to_router_id,
 )
+from rhi.model.tcp_ao import AoKey
 from tests.model.anything import ANYTHING, HUGE, refusal, refusal_or_none
 
 FIELDS = [field.name for field in dataclasses.fields(Parameters)]
@@ -56,6 +57,7 @@ OTHERS: dict[str, Any] = {
     "port": 1179,
     "passive": True,
     "password": b"sesame-open",
+    "ao_keys": (AoKey(b"sesame-shut", 1, 2),),
     "ttl_security": True,
     "extended_messages": False,
     "extended_next_hop": True,
@@ -68,6 +70,9 @@ OTHERS: dict[str, Any] = {
     "connect_timeout": 2.5,
     "send_hold_time": 60.0,
 }
+SECRETS = {"password", "ao_keys"}
+# As many of them as go together.
+TOGETHER = {name: value for name, value in OTHERS.items() if name != "password"}
 
 
 def test_parameters_defaults_are_the_seeds() -> None:
@@ -89,11 +94,12 @@ def test_parameters_defaults_are_the_seeds() -> None:
 
 
 def test_parameters_every_field_can_be_set() -> None:
-    parameters = Parameters(**OTHERS)
+    parameters = Parameters(**TOGETHER)
 
     assert set(OTHERS) == set(FIELDS)
-    assert {name: getattr(parameters, name) for name in FIELDS} == OTHERS
-    assert all(getattr(parameters, name) != getattr(DEFAULTS, name) for name in FIELDS)
+    assert {name: getattr(parameters, name) for name in TOGETHER} == TOGETHER
+    assert all(getattr(parameters, name) != getattr(DEFAULTS, name) for name in TOGETHER)
+    assert Parameters(as_number=1, password=OTHERS["password"]).password == OTHERS["password"]
 
 
 def test_parameters_text_is_taken_where_configuration_has_text() -> None:
@@ -123,8 +129,8 @@ def test_parameters_unspecified_source_leaves_the_choice_to_the_kernel(unset: st
 def test_parameters_every_field_is_either_live_or_of_the_session() -> None:
     assert set(FIELDS) == LIVE_FIELDS | SESSION_FIELDS
     assert set() == LIVE_FIELDS & SESSION_FIELDS
-    assert SESSION_FIELDS.issuperset({"as_number", "multiprotocol", "password"})
-    assert LIVE_FIELDS.issuperset({"med", "local_pref", "communities", "accept", "reject"})
+    assert SESSION_FIELDS.issuperset({"as_number", "multiprotocol", "ao_keys"})
+    assert LIVE_FIELDS.issuperset({"med", "local_pref", "communities", "accept", "reject", "password"})
 
 
 @pytest.mark.parametrize(
@@ -278,11 +284,26 @@ def test_password_error_does_not_keep_the_text_for_tracebacks() -> None:
 
 
 def test_password_is_in_no_text_and_no_json() -> None:
-    parameters = Parameters(as_number=65000, password="sesame-open")
+    for secret in ({"password": "sesame-open"}, {"ao_keys": [AoKey("sesame-open", 1, 1)]}):
+        parameters = Parameters(as_number=65000, **secret)
 
-    for text in (repr(parameters), str(parameters), f"{parameters}", json.dumps(parameters.to_json())):
-        assert "sesame" not in text
-    assert "password" not in parameters.to_json()
+        for text in (repr(parameters), str(parameters), f"{parameters}", json.dumps(parameters.to_json())):
+            assert "sesame" not in text
+        assert not parameters.to_json().keys() & SECRETS
+
+
+def test_password_and_ao_keys_together_are_refused() -> None:
+    message = refusal(Parameters, as_number=1, password="sesame", ao_keys=[AoKey("sesame", 1, 1)])
+
+    assert message == "ao_keys: cannot go with password; a session has TCP-AO or TCP MD5"
+
+
+def test_from_json_takes_ao_keys_as_objects() -> None:
+    key = {"key": "sesame", "send_id": 3, "receive_id": 4, "algorithm": "aes-128-cmac-96"}
+
+    parameters = Parameters.from_json({"as_number": 1, "ao_keys": [key]})
+
+    assert parameters.ao_keys == (AoKey("sesame", 3, 4, "aes-128-cmac-96"),)
 
 
 def test_parameters_repr_shows_what_differs_and_that_there_is_a_password() -> None:
@@ -323,9 +344,9 @@ def test_to_json_has_the_seeds_names_first_and_leaves_out_its_defaults() -> None
 
 
 def test_to_json_values_have_the_seeds_form() -> None:
-    shown = Parameters(**OTHERS).to_json()
+    shown = Parameters(**TOGETHER).to_json()
 
-    assert list(shown) == [name for name in FIELDS if name != "password"]
+    assert list(shown) == [name for name in FIELDS if name not in SECRETS]
     assert shown["communities"] == ["65000:1", "65535:65281"]
     assert shown["accept"] == ["10.0.0.0/8", "2001:db8::/32"]
     assert shown["med"] == 0
@@ -338,7 +359,7 @@ def test_json_round_trip_gives_the_same_parameters(name: str) -> None:
 
     again = Parameters.from_json(json.loads(json.dumps(parameters.to_json())))
 
-    assert again.changed_fields(parameters) == ({"password"} if name == "password" else set())
+    assert again.changed_fields(parameters) == ({name} & SECRETS)
 
 
 @pytest.mark.parametrize("hold_time", [1, 2])
@@ -382,7 +403,7 @@ def test_from_json_wrong_object_says_what_would_be_right(value: Any, message: st
 
 def test_from_json_unknown_name_is_told_the_known_ones() -> None:
     with pytest.raises(
-        ValueError, match=r"^parameters: unknown name 'asn'; known are accept, as_number,"
+        ValueError, match=r"^parameters: unknown name 'asn'; known are accept, ao_keys, as_number,"
     ) as caught:
         Parameters.from_json({"asn": 1})
 
@@ -411,14 +432,14 @@ def test_changed_fields_names_the_field_that_differs(name: str) -> None:
 def test_diff_tells_whether_routes_would_look_otherwise(name: str) -> None:
     base = dataclasses.replace(DEFAULTS, **NEEDS.get(name, {}))
     other = dataclasses.replace(base, **{name: OTHERS[name]})
-    timers = {"connect_retry_time", "connect_timeout", "send_hold_time"}
+    others = {"connect_retry_time", "connect_timeout", "send_hold_time", "password"}
 
-    assert base.diff(other) == (name in LIVE_FIELDS - timers)
+    assert base.diff(other) == (name in LIVE_FIELDS - others)
     assert not base.diff(base)
 
 
 def test_parameters_are_values() -> None:
-    one, other = Parameters(**OTHERS), Parameters(**OTHERS)
+    one, other = Parameters(**TOGETHER), Parameters(**TOGETHER)
 
     assert one == other
     assert hash(one) == hash(other)

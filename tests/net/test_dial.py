@@ -75,13 +75,13 @@ def test_dial_without_file_descriptors_fails_and_is_tried_again(monkeypatch: pyt
 
 def test_dial_says_what_the_kernel_cannot_do(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*arguments: object) -> None:
-        raise SocketOptionError(errno.ENOPROTOOPT, "TCP MD5 for 127.0.0.1: not possible on this system (x)")
+        raise SocketOptionError(errno.ENOPROTOOPT, "TTL security: not possible on this system (x)")
 
-    monkeypatch.setattr("rhi.net.session.set_md5_key", refuse)
+    monkeypatch.setattr("rhi.net.session.set_ttl_security", refuse)
     with RawListener() as listener:
-        down = failure(listener.host, listener.parameters(password="secret"))
+        down = failure(listener.host, listener.parameters(ttl_security=True))
 
-    assert down.reason == "Connection failed (TCP MD5 for 127.0.0.1: not possible on this system (x))"
+    assert down.reason == "Connection failed (TTL security: not possible on this system (x))"
 
 
 @pytest.mark.parametrize(("host", "source"), [("127.0.0.1", "127.0.0.7"), ("::1", "::1")])

@@ -113,17 +113,6 @@ def test_listener_dynamic_peers_are_forgotten_when_they_leave() -> None:
         assert len(events.of(rhi.PeerAdded)) == len(events.of(rhi.PeerRemoved)) == 2
 
 
-def test_listener_dynamic_peers_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rhi.net.pool.MAX_DYNAMIC_PEERS", 2)
-    with rhi.Pool("192.0.2.10", listen=["127.0.0.1:0"], dynamic_peers={"0.0.0.0/0": PASSIVE}) as pool:
-        address = ("127.0.0.1", pool.listen_addresses[0].port)
-        with RawPeer.connect(address) as first, RawPeer.connect(address) as second:
-            first.establish()
-            second.establish()
-            with RawPeer.connect(address) as third:
-                assert third.is_closed_silently()
-
-
 def test_listener_port_in_use_is_one_sentence() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -239,3 +228,41 @@ def test_listener_accepts_a_peer_that_sends_at_once() -> None:
 
         peer.expect(OPEN)
         wait_until(lambda: pool.status()["127.0.0.1"].state is rhi.State.ESTABLISHED, "session")
+
+
+def test_listener_takes_the_same_port_of_both_families() -> None:
+    free = free_port("::1")
+    listen = [("127.0.0.1", free), ("127.0.0.2", free), ("::1", free)]
+    with rhi.Pool("192.0.2.10", {"127.0.0.1": PASSIVE, "::1": PASSIVE}, listen=listen) as pool:
+        for host in ("127.0.0.1", "::1"):
+            with RawPeer.connect((host, free), source=host) as peer:
+                peer.establish()
+        wait_until(lambda: pool.status()["127.0.0.1"].state is rhi.State.ACTIVE, "the end of the first")
+        with RawPeer.connect(("127.0.0.2", free), source="127.0.0.1") as peer:
+            peer.establish()
+
+
+def test_listener_on_all_addresses_takes_both_families_on_one_port() -> None:
+    free = free_port("::1")
+    with (
+        rhi.Pool("192.0.2.10", {"::1": PASSIVE}, listen=[f"0.0.0.0:{free}", f"[::]:{free}"]),
+        RawPeer.connect(("::1", free)) as peer,
+    ):
+        peer.establish()
+
+
+def test_listener_can_be_had_again_at_once() -> None:
+    """Connections of the last run that are not over yet do not keep the port (SO_REUSEADDR)."""
+    pool, port = listening("127.0.0.1")
+    with pool, RawPeer.connect(("127.0.0.1", port)) as peer:
+        peer.establish()
+        pool.close()
+
+        rhi.Pool("192.0.2.10", listen=[("127.0.0.1", port)]).close()
+
+
+def test_listener_names_the_one_of_several_addresses_that_cannot_be_had() -> None:
+    with pytest.raises(
+        rhi.ListenError, match=r"^\[Errno 99\] cannot listen on \[2001:db8::1\]:0: Cannot assign"
+    ):
+        rhi.Pool("192.0.2.10", listen=["127.0.0.1:0", "[2001:db8::1]:0", "[::1]:0"])

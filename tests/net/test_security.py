@@ -73,7 +73,8 @@ def test_md5_with_different_keys_never_establishes(host: str, ours: str | None, 
     ):
         wait_until(lambda: client.status()[host].connection_attempts >= 3, "three attempts")
 
-        assert client.status()[host].last_error == "Connection failed (timed out)"
+        # what is behind it depends on what else goes on in this network: see test_key_drops
+        assert client.status()[host].last_error.startswith("Connection failed (timed out")
         assert client.status()[host].successful_connections == 0
         assert server.status()[host].successful_connections == 0
 
@@ -118,25 +119,6 @@ def test_md5_key_of_a_new_peer_is_asked_for_at_once() -> None:
 
 
 @needs_md5
-def test_md5_key_that_changes_leaves_the_session_alone_and_counts_for_the_next() -> None:
-    host = "127.0.0.1"
-    with rhi.Pool("192.0.2.2", {host: passive(password=KEY)}, listen=[(host, 0)]) as server:
-        port = server.listen_addresses[0].port
-        with rhi.Pool("192.0.2.1", {host: active(port, password=KEY)}) as client:
-            wait_until(lambda: established(client, host) and established(server, host), "session")
-            server.configure({host: passive(password=WRONG)})
-            client.configure({host: active(port, password=WRONG)})
-
-            wait_until(lambda: client.status()[host].pending_changes == ("password",), "pending change")
-            client.announce("203.0.113.1")
-            assert client.flush()
-            assert client.status()[host].established_sessions == 1
-
-            client.configure({host: active(port, password=WRONG)}, allow_reset=True)
-            wait_until(lambda: client.status()[host].established_sessions == 2, "session with the new key")
-
-
-@needs_md5
 def test_md5_key_that_is_dropped_is_asked_for_no_more() -> None:
     host = "127.0.0.1"
     with rhi.Pool("192.0.2.2", {host: passive(password=KEY)}, listen=[(host, 0)]) as server:
@@ -146,28 +128,35 @@ def test_md5_key_that_is_dropped_is_asked_for_no_more() -> None:
             peer.establish()
 
 
+def refuse_md5(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise SocketOptionError(errno.ENOPROTOOPT, "TCP MD5 for 127.0.0.1: not possible on this system (x)")
+
+    monkeypatch.setattr("rhi.net.keys.set_md5_key", refuse)
+
+
 def test_peers_without_a_password_are_removed_on_a_kernel_without_md5(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refuse(*arguments: object) -> None:
-        raise SocketOptionError(errno.ENOPROTOOPT, "no TCP MD5")
-
-    monkeypatch.setattr("rhi.net.listener.set_md5_key", refuse)
+    refuse_md5(monkeypatch)
     with rhi.Pool("192.0.2.2", {"127.0.0.1": passive()}, listen=["127.0.0.1:0"]) as pool:
         pool.configure({})
 
         assert pool.status() == {}
 
 
-def test_pool_with_a_password_does_not_begin_on_a_kernel_without_md5(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*arguments: object) -> None:
-        raise SocketOptionError(errno.ENOPROTOOPT, "TCP MD5 for 127.0.0.1: not possible on this system (x)")
-
-    monkeypatch.setattr("rhi.net.listener.set_md5_key", refuse)
+@pytest.mark.parametrize("makes", ["passive", "active", "dynamic"])
+def test_pool_with_a_password_does_not_begin_on_a_kernel_without_md5(
+    makes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_md5(monkeypatch)
     port = free_port()
+    parameters = active(port, password=KEY) if makes == "active" else passive(password=KEY)
+    named = {} if makes == "dynamic" else {"127.0.0.1": parameters}
+    dynamic = {"127.0.0.0/8": parameters} if makes == "dynamic" else {}
 
     with pytest.raises(SocketOptionError, match="not possible"):
-        rhi.Pool("192.0.2.2", {"127.0.0.1": passive(password=KEY)}, listen=[("127.0.0.1", port)])
+        rhi.Pool("192.0.2.2", named, listen=[("127.0.0.1", port)], dynamic_peers=dynamic)
 
     rhi.Pool("192.0.2.2", listen=[("127.0.0.1", port)]).close()
 
@@ -175,10 +164,7 @@ def test_pool_with_a_password_does_not_begin_on_a_kernel_without_md5(monkeypatch
 def test_configure_with_a_password_on_a_kernel_without_md5_changes_nothing_and_is_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def refuse(*arguments: object) -> None:
-        raise SocketOptionError(errno.ENOPROTOOPT, "TCP MD5 for 127.0.0.1: not possible on this system (x)")
-
-    monkeypatch.setattr("rhi.net.listener.set_md5_key", refuse)
+    refuse_md5(monkeypatch)
     with rhi.Pool("192.0.2.2", listen=["127.0.0.1:0"]) as pool:
         pool.configure({"127.0.0.1": passive(password=KEY)})
 

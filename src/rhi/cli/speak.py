@@ -21,6 +21,7 @@ from rhi.cli.arguments import (
     stop_signals,
 )
 from rhi.cli.draining import Draining
+from rhi.cli.keys import ao_keys_from_file, password_from_environment, password_from_file
 from rhi.cli.lines import (
     Announce,
     Clear,
@@ -40,7 +41,6 @@ from rhi.model.attributes import PathAttributes, Route
 from rhi.model.communities import Community
 from rhi.model.events import Event, SessionDown, SessionUp
 from rhi.model.parameters import (
-    MAX_PASSWORD_BYTES,
     MAX_RESTART_TIME,
     MAX_STALE_TIME,
     Parameters,
@@ -147,7 +147,14 @@ def parser() -> Parser:
         default=[],
         help="community of all routes, or a name such as no-export; may be repeated",
     )
-    add("--password-file", metavar="FILE", help="file with the TCP MD5 key")
+    key = result.add_mutually_exclusive_group().add_argument
+    key("--password-file", metavar="FILE", help="file with the TCP MD5 key")
+    key("--password-env", metavar="NAME", help="environment variable with the TCP MD5 key")
+    key(
+        "--ao-key-file",
+        metavar="FILE",
+        help="file with TCP-AO keys (RFC 5925), lines of SEND_ID RECEIVE_ID ALGORITHM KEY",
+    )
     add(
         "--ttl-security",
         action="store_true",
@@ -208,7 +215,9 @@ def parser() -> Parser:
         "--listen",
         metavar="ADDR:PORT",
         type=checked(ListenAddress.parse),
-        help="accept the peer's connection there",
+        action="append",
+        default=[],
+        help="accept the peer's connection there; may be repeated",
     )
     add("--routes", metavar="FILE", help="file with more routes, one a line")
     add("--stdin", action="store_true", help="read commands from standard input")
@@ -277,7 +286,6 @@ def _is_given(arguments: argparse.Namespace, option: str) -> bool:
 
 def _speak(arguments: argparse.Namespace, parameters: Parameters, routes: list[Route]) -> int:
     watcher = Watcher(as_json=arguments.json)
-    listen = [] if arguments.listen is None else [arguments.listen]
     standard_input: StandardInput | None = None
     unsent = UnsentFamily(arguments.peer, parameters)
     for route in routes:
@@ -288,7 +296,7 @@ def _speak(arguments: argparse.Namespace, parameters: Parameters, routes: list[R
             {str(arguments.peer): parameters},
             routes,
             watcher,
-            listen=listen,
+            listen=arguments.listen,
             complete_within=arguments.complete_within,
         )
         try:
@@ -427,22 +435,6 @@ def _read_routes(path: str) -> list[Route]:
         fail(PROG, str(error), 1)
 
 
-def _read_password(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            key = file.readline(MAX_PASSWORD_BYTES + 3).rstrip(b"\r\n")
-            rest = file.read(4096)  # more than anybody has as empty lines
-    except OSError as error:
-        fail(PROG, f"cannot read {path}: {os_error_text(error)}", 1)
-    if not key:
-        fail(PROG, f"{path}: has no key in its first line", 1)
-    if len(key) > MAX_PASSWORD_BYTES:
-        fail(PROG, f"{path}: a TCP MD5 key has at most {MAX_PASSWORD_BYTES} bytes", 1)
-    if rest.strip():
-        fail(PROG, f"{path}: has more than one line; the key is the first, and stands alone", 1)
-    return key
-
-
 def _parameters(arguments: argparse.Namespace) -> Parameters:
     return Parameters(
         as_number=arguments.as_number,
@@ -458,7 +450,8 @@ def _parameters(arguments: argparse.Namespace) -> Parameters:
         peer_as=arguments.peer_as,
         port=arguments.port,
         passive=arguments.passive,
-        password=None if arguments.password_file is None else _read_password(arguments.password_file),
+        password=_password(arguments),
+        ao_keys=() if arguments.ao_key_file is None else ao_keys_from_file(PROG, arguments.ao_key_file),
         ttl_security=arguments.ttl_security,
         extended_next_hop=arguments.extended_next_hop,
         graceful_restart=arguments.graceful_restart,
@@ -467,6 +460,12 @@ def _parameters(arguments: argparse.Namespace) -> Parameters:
         role_strict=arguments.role_strict,
         maximum_prefixes=arguments.maximum_prefixes,
     )
+
+
+def _password(arguments: argparse.Namespace) -> bytes | None:
+    if arguments.password_file is not None:
+        return password_from_file(PROG, arguments.password_file)
+    return None if arguments.password_env is None else password_from_environment(PROG, arguments.password_env)
 
 
 def _as_number(what: str) -> Callable[[str], int]:

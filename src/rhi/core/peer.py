@@ -34,7 +34,7 @@ from rhi.core.route_table import RouteTable
 from rhi.core.timers import Timer
 from rhi.errors import NotificationError
 from rhi.model.events import Event, SessionDown, SessionUp, StateChanged
-from rhi.model.parameters import LIVE_FIELDS, Parameters
+from rhi.model.parameters import Parameters
 from rhi.model.prefix import FAMILY_OF_CODES, IPAddress
 from rhi.model.status import State, Status, WallClock
 from rhi.wire.iana import CeaseError, ErrorCode, OpenError
@@ -50,6 +50,8 @@ class Peer:
 
     Attributes:
         parameters: as in force; see `configure` for those that wait.
+        explain_silence: asked when an attempt or the hold timer has run out; what the driver knows of the
+            reason, or empty.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Peer:
     ) -> None:
         """`random` returns numbers in [0, 1); `reports_routes` makes events of received routes."""
         self.parameters = parameters
+        self.explain_silence: Callable[[], str] = lambda: ""
         self._wanted = parameters
         self._router_id = router_id
         self._table = table
@@ -132,8 +135,7 @@ class Peer:
         What has to wait is in `pending_changes`, and takes effect when the session next ends by itself.
         """
         self._wanted = parameters
-        live = {name: getattr(parameters, name) for name in LIVE_FIELDS}
-        before, self.parameters = self.parameters, replace(self.parameters, **live)
+        before, self.parameters = self.parameters, self.parameters.with_live_fields(parameters)
         self._dialer.tune(parameters.connect_retry_time, parameters.connect_timeout)
         if self._session is not None and self._outgoing is not None and self.parameters != before:
             self._session.parameters = self.parameters
@@ -241,8 +243,12 @@ class Peer:
         was_dialing = self._dialing
         self._dialer.expire_timers(now)
         if was_dialing is not None and self._dialer.state is State.ACTIVE:
-            self._attempt_failed("Connection failed (timed out)")
+            self._attempt_failed(f"Connection failed ({_joined('timed out', self.explain_silence())})")
         self._settle(now)
+
+    def kept_out(self, reason: str) -> None:
+        """The system turns away what may be this peer, for which we wait: tell it."""
+        self._attempt_failed(f"Waiting for the peer ({reason})")
 
     # Polls
 
@@ -460,15 +466,18 @@ class Peer:
             self._session_down(now)
         elif any(not _is_silent(other) for other in self._connections.values()):
             return  # the loser of a collision, or a stray; the other connection goes on
-        self._last_error = ending.reason
         notification = ending.sent or ending.received
+        reason = ending.reason
+        if ending.sent is not None and ending.sent.code == ErrorCode.HOLD_TIMER_EXPIRED:
+            reason = _joined(reason, self.explain_silence())
+        self._last_error = reason
         if ending.received is not None and _is_capability_refusal(ending.received):
             self._with_capabilities = not self._with_capabilities
         self._log.add(
             SessionDown(
                 peer=self.name,
                 local=ending.local,
-                reason=ending.reason,
+                reason=reason,
                 established=was_session,
                 code=None if notification is None else int(notification.code),
                 subcode=None if notification is None else int(notification.subcode),
@@ -546,6 +555,10 @@ class Peer:
         if self._outgoing is None:
             return self._counted
         return self._outgoing.advertised, self._outgoing.withdrawn
+
+
+def _joined(reason: str, explanation: str) -> str:
+    return f"{reason}; {explanation}" if explanation else reason
 
 
 def _can_restart(connection: Connection) -> bool:

@@ -6,7 +6,7 @@ Which fields take effect at once and which need a new session is data: `LIVE_FIE
 import enum
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from rhi.model.checks import (
 )
 from rhi.model.communities import Community, ExtendedCommunity, LargeCommunity
 from rhi.model.prefix import IPAddress, IPNetwork, to_address, to_ipv4, to_ipv6, to_network
+from rhi.model.tcp_ao import AoKey, to_ao_keys, to_secret
 from rhi.model.wording import listed, shown
 
 AS_TRANS: Final = 23456  # RFC 6793 §9: stands for AS numbers that two octets cannot hold
@@ -33,7 +34,9 @@ _ROUTE_FIELDS: Final = frozenset(
     {"next_hop_4", "next_hop_6", "med", "local_pref", "prepend", "communities", "large_communities"}
     | {"extended_communities", "graceful_shutdown", "accept", "reject"}
 )
-LIVE_FIELDS: Final = _ROUTE_FIELDS | {"connect_retry_time", "connect_timeout", "send_hold_time"}
+LIVE_FIELDS: Final = _ROUTE_FIELDS | {"connect_retry_time", "connect_timeout", "send_hold_time", "password"}
+# Never shown, neither by `repr` nor by `to_json`.
+_SECRET_FIELDS: Final = frozenset({"password", "ao_keys"})
 
 
 class Role(enum.Enum):
@@ -63,7 +66,7 @@ class Parameters:
         port: the peer's TCP port.
         peer_as: AS number the peer must have; None accepts any.
         passive: never connect, wait for the peer to do so (needs a listener).
-        password: TCP MD5 key, at most 80 bytes (RFC 2385); never printed.
+        ao_keys: keys of TCP-AO (RFC 5925), the one to begin with first; with a password there can be none.
         ttl_security: send with TTL 255 and accept nothing less (RFC 5082).
         extended_messages: offer messages of up to 65,535 bytes (RFC 8654).
         extended_next_hop: offer IPv4 routes with an IPv6 next hop (RFC 8950): those without an IPv4 next hop
@@ -89,6 +92,8 @@ class Parameters:
         connect_timeout: seconds an attempt to connect may take.
         send_hold_time: seconds the peer may refuse to take bytes (RFC 9687); None is the larger of eight
             minutes and twice the hold time.
+        password: TCP MD5 key, at most 80 bytes (RFC 2385); never printed. The session goes on when both ends
+            change, add or drop it within the hold time.
 
     Raises:
         InvalidValueError: a value is out of range; the message names it.
@@ -113,6 +118,7 @@ class Parameters:
     port: int
     passive: bool
     password: bytes | None
+    ao_keys: tuple[AoKey, ...]
     ttl_security: bool
     extended_messages: bool
     extended_next_hop: bool
@@ -147,6 +153,7 @@ class Parameters:
         port: int = 179,
         passive: bool = False,
         password: bytes | str | None = None,
+        ao_keys: Iterable[AoKey | Mapping[str, Any]] = (),
         ttl_security: bool = False,
         extended_messages: bool = True,
         extended_next_hop: bool = False,
@@ -182,7 +189,8 @@ class Parameters:
             "peer_as": None if peer_as is None else to_as_number(peer_as, "peer_as"),
             "port": to_port(port, "port"),
             "passive": to_flag(passive, "passive"),
-            "password": None if password is None else _password(password),
+            "password": None if password is None else to_secret(password, "password", MAX_PASSWORD_BYTES),
+            "ao_keys": to_ao_keys(ao_keys),
             "ttl_security": to_flag(ttl_security, "ttl_security"),
             "extended_messages": to_flag(extended_messages, "extended_messages"),
             "extended_next_hop": to_flag(extended_next_hop, "extended_next_hop"),
@@ -203,13 +211,15 @@ class Parameters:
             raise InvalidValueError("long_lived_stale_time: needs graceful_restart (RFC 9494)")
         if role_strict and role is None:
             raise InvalidValueError("role_strict: needs role (RFC 9234)")
+        if values["ao_keys"] and password is not None:
+            raise InvalidValueError("ao_keys: cannot go with password; a session has TCP-AO or TCP MD5")
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
-        """All that differs from the defaults; a password only as being there."""
+        """All that differs from the defaults; keys only as being there."""
         shown = [
-            f"{field.name}={'...' if field.name == 'password' else repr(getattr(self, field.name))}"
+            f"{field.name}={'...' if field.name in _SECRET_FIELDS else repr(getattr(self, field.name))}"
             for field in fields(self)
             if field.name == "as_number" or getattr(self, field.name) != getattr(_DEFAULTS, field.name)
         ]
@@ -245,9 +255,9 @@ class Parameters:
         return cls(**settings)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object under the seed's names, then ours that differ from their defaults; no password.
+        """A JSON object under the seed's names, then ours that differ from their defaults; no keys.
 
-        `from_json` of it gives the same parameters, but for the password.
+        `from_json` of it gives the same parameters, but for `password` and `ao_keys`.
         """
         result: dict[str, Any] = {
             "as_number": self.as_number,
@@ -258,12 +268,21 @@ class Parameters:
         }
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name == "password" or field.name in result or value == getattr(_DEFAULTS, field.name):
+            is_default = value == getattr(_DEFAULTS, field.name)
+            if field.name in _SECRET_FIELDS or field.name in result or is_default:
                 continue
             if isinstance(value, tuple):
                 value = [str(item) for item in value]
             result[field.name] = value.value if isinstance(value, Role) else value
         return result
+
+    def with_live_fields(self, other: "Parameters") -> "Parameters":
+        """These parameters, with what takes effect at once of `other`.
+
+        Between TCP-AO and TCP MD5 there is no way within a session: then the password waits too.
+        """
+        names = LIVE_FIELDS if self.ao_keys == other.ao_keys else LIVE_FIELDS - {"password"}
+        return replace(self, **{name: getattr(other, name) for name in names})
 
     def diff(self, other: "Parameters") -> bool:
         """Whether `other` would send routes with other attributes or through another filter (seed `Diff`)."""
@@ -376,23 +395,6 @@ def _prefix_limit(value: int) -> int:
 
 def _networks(values: Iterable[IPNetwork | IPAddress | str], what: str) -> tuple[IPNetwork, ...]:
     return tuple(to_network(value, what) for value in listed(values, what))
-
-
-def _password(value: bytes | str) -> bytes:
-    # none of these messages may hold the password
-    try:
-        key = value.encode() if isinstance(value, str) else value
-    except UnicodeEncodeError:
-        raise InvalidValueError(
-            "password: has a letter that UTF-8 does not know; give other text or bytes"
-        ) from None
-    if not isinstance(key, bytes):
-        raise InvalidValueError(f"password of type {type(value).__name__}: must be text or bytes")
-    if not 1 <= len(key) <= MAX_PASSWORD_BYTES:
-        raise InvalidValueError(
-            f"password: must have 1 to {MAX_PASSWORD_BYTES} bytes, this one has {len(key)}"
-        )
-    return key
 
 
 _DEFAULTS: Final = Parameters(as_number=1)

@@ -1,7 +1,10 @@
 """One TCP connection as asyncio sees it. It knows bytes and backpressure, nothing of BGP."""
 
 import asyncio
+import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, Protocol, cast
 
 from rhi.net.endpoint import PeerAddress, os_error_text
@@ -58,6 +61,13 @@ class TcpConnection(asyncio.BufferedProtocol):
     def local(self) -> PeerAddress:
         """Our end."""
         return PeerAddress.of_socket(self._socket.getsockname())
+
+    @contextmanager
+    def borrowed_socket(self) -> Iterator[socket.socket]:
+        """The socket, for its options; raises OSError when it is gone."""
+        # uvloop's stand-in for a socket has no options to set
+        with socket.socket(fileno=os.dup(self._socket.fileno())) as sock:
+            yield sock
 
     @property
     def acknowledged_bytes(self) -> int:

@@ -17,6 +17,7 @@ from rhi.model.observer import Observer
 from rhi.model.parameters import Parameters, to_router_id, to_seconds
 from rhi.model.prefix import IPAddress, Prefix, PrefixLike, to_prefix
 from rhi.model.wording import listed, shown
+from rhi.net.dynamic import MAX_DYNAMIC_PEERS, MAX_PER_SOURCE, DynamicLimits
 from rhi.net.endpoint import ListenAddress
 from rhi.net.pool import (
     DynamicPeers,
@@ -45,6 +46,7 @@ class PoolSettings:
     dynamic_peers: ParsedDynamicPeers
     reports_routes: bool
     complete_within: float | None
+    limits: DynamicLimits
 
     @classmethod
     def check(
@@ -57,6 +59,8 @@ class PoolSettings:
         dynamic_peers: DynamicPeers | None,
         reports_routes: bool,
         complete_within: float | None,
+        max_dynamic_peers: int = MAX_DYNAMIC_PEERS,
+        max_dynamic_peers_per_source: int = MAX_PER_SOURCE,
     ) -> "PoolSettings":
         """Raises InvalidValueError when an argument is wrong."""
         if observer is not None and not isinstance(observer, Observer):
@@ -71,6 +75,7 @@ class PoolSettings:
             parse_dynamic_peers(dynamic_peers or {}),
             reports_routes or _watches_routes(observer),
             None if complete_within is None else to_seconds(complete_within, "complete_within"),
+            DynamicLimits(max_dynamic_peers, max_dynamic_peers_per_source),
         )
 
     def begin(self, driver: PoolDriver) -> None:

@@ -11,8 +11,9 @@ from typing import Final
 from rhi.errors import ListenError, SocketOptionError
 from rhi.model.prefix import IPNetwork
 from rhi.net.endpoint import ListenAddress, PeerAddress, os_error_text
+from rhi.net.keys import Secret, SocketKeys
 from rhi.net.session import PeerSession
-from rhi.net.sockopt import send_max_ttl, set_md5_key
+from rhi.net.sockopt import send_max_ttl
 
 log = logging.getLogger("rhi")
 
@@ -28,11 +29,11 @@ class Security:
     """What the kernel sees to before a connection is accepted.
 
     Attributes:
-        keys: TCP MD5 keys by where connections come from (RFC 2385).
+        keys: of TCP MD5 (RFC 2385) and TCP-AO (RFC 5925), by where connections come from.
         max_ttl: answer with TTL 255, for peers with TTL security (RFC 5082).
     """
 
-    keys: Mapping[IPNetwork, bytes] = field(default_factory=dict, repr=False)
+    keys: Mapping[IPNetwork, Secret] = field(default_factory=dict, repr=False)
     max_ttl: bool = False
 
 
@@ -53,12 +54,12 @@ class Listener:
 
         Raises:
             ListenError: the address is in use, not ours, or the port is not permitted.
-            SocketOptionError: the kernel has no TCP MD5.
+            SocketOptionError: the kernel refuses a key.
         """
         self._find = find
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._keys: dict[IPNetwork, bytes] = {}
+        self._keys = SocketKeys(listens=True)
         self._socket = _bind(address)
         try:
             # before the first connection can come in
@@ -74,17 +75,11 @@ class Listener:
         """Have the kernel see to `security` for connections from now on; those that exist go on as they are.
 
         Raises:
-            SocketOptionError: the kernel has no TCP MD5.
+            SocketOptionError: the kernel refuses a key.
         """
         version = 4 if self._socket.family == socket.AF_INET else 6
         wanted = {peers: key for peers, key in security.keys.items() if peers.version == version}
-        for peers in self._keys.keys() - wanted.keys():
-            set_md5_key(self._socket, peers, b"")
-            del self._keys[peers]
-        for peers, key in wanted.items():
-            if self._keys.get(peers) != key:
-                set_md5_key(self._socket, peers, key)
-                self._keys[peers] = key
+        self._keys.set(self._socket, wanted)
         if security.max_ttl:
             send_max_ttl(self._socket)
 

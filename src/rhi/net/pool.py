@@ -12,7 +12,7 @@ from rhi.core.peer import Peer
 from rhi.core.route_table import RouteTable
 from rhi.errors import InvalidValueError
 from rhi.model.attributes import PathAttributes
-from rhi.model.events import Event, PeerAdded, PeerRemoved, SessionDown
+from rhi.model.events import Event, PeerAdded, PeerRemoved
 from rhi.model.parameters import Parameters
 from rhi.model.prefix import IPAddress, IPNetwork, Prefix, to_network
 from rhi.model.status import Flushed, Status
@@ -20,7 +20,10 @@ from rhi.model.wording import shown
 from rhi.net.connection import CLOSE_TIME
 from rhi.net.drain import Drain, Drains, Watch
 from rhi.net.drain_plan import DrainPlan
+from rhi.net.dynamic import DynamicLimits, DynamicSessions
 from rhi.net.endpoint import ListenAddress, PeerAddress, PeerInterface, parse_peer
+from rhi.net.key_watch import KeyWatch
+from rhi.net.keys import require_keys, secret_of
 from rhi.net.listener import Listener, Security
 from rhi.net.session import PeerSession
 from rhi.net.unnumbered import NOWHERE, UnnumberedPeers, for_interface
@@ -31,9 +34,6 @@ log = logging.getLogger("rhi")
 RECEIVE_BUFFER_BYTES: Final = 64 * 1024
 # `flush` looks this soon again at first, and at most this seldom.
 FLUSH_INTERVAL: Final = (0.0005, 0.01)
-
-# Dynamic peers that may be connected at once.
-MAX_DYNAMIC_PEERS: Final = 1000
 
 LINK_LOCAL: Final = IPv6Network("fe80::/10")
 
@@ -128,6 +128,7 @@ class PoolDriver:
         *,
         dynamic_peers: ParsedDynamicPeers,
         reports_routes: bool,
+        limits: DynamicLimits | None = None,
     ) -> None:
         """`deliver` gets each event; for PeerAdded and PeerRemoved with the peer's parameters."""
         self._router_id = router_id
@@ -137,7 +138,9 @@ class PoolDriver:
         self._table = RouteTable()
         self._loop = asyncio.get_running_loop()
         self._sessions: dict[PeerAddress | PeerInterface, PeerSession] = {}
-        self._dynamic: dict[str, PeerSession] = {}
+        self._dynamic = DynamicSessions(
+            dynamic_peers, limits or DynamicLimits(), self._make, self._deliver_all, self._retire
+        )
         self._leaving: set[PeerSession] = set()
         self._listeners: list[Listener] = []
         self._is_stopped = False
@@ -149,14 +152,17 @@ class PoolDriver:
             self._table, self, wake=self._wake, report=lambda progress: deliver(progress, None)
         )
         self._unnumbered = UnnumberedPeers(self._random.random)
+        has_keys = any(secret_of(parameters) for _, parameters in dynamic_peers)
+        self._key_watch = KeyWatch(self._all_sessions, logs=has_keys)
 
     def listen(self, addresses: Iterable[ListenAddress], peers: ParsedPeers) -> None:
         """Accept connections there; `peers` are those that `configure` will have.
 
         Raises:
             ListenError: one of the sockets cannot be had; then none is kept.
-            SocketOptionError: a peer has a password, and the kernel has no TCP MD5.
+            SocketOptionError: a peer has a password or keys, and the kernel has no TCP MD5 or no TCP-AO.
         """
+        require_keys(self._all_parameters(peers))
         security = self._security(peers)
         opened: list[Listener] = []
         try:
@@ -167,6 +173,8 @@ class PoolDriver:
                 listener.close()
             raise
         self._listeners += opened
+        if opened:
+            self._key_watch.start()
 
     @property
     def listen_addresses(self) -> list[ListenAddress]:
@@ -177,13 +185,17 @@ class PoolDriver:
         """Have exactly these peers: add, change in place, remove. Nothing happens after `stop`.
 
         Raises:
-            SocketOptionError: a peer has a password, and the kernel has no TCP MD5; nothing is changed then.
+            SocketOptionError: a peer has a password or keys, and the kernel has no TCP MD5 or no TCP-AO;
+                nothing is changed then.
         """
         if self._is_stopped:
             return
+        require_keys(self._all_parameters(peers))
         security = self._security(peers)
         for listener in self._listeners:
             listener.secure(security)
+        if any(secret_of(parameters) for _, parameters in peers.values()):
+            self._key_watch.start()
         for address in [address for address in self._sessions if address not in peers]:
             self._remove(address)
         for address, (name, parameters) in peers.items():
@@ -270,6 +282,7 @@ class PoolDriver:
         """End all sessions, accept no more; status can still be read. See `Peer.stop`."""
         self._is_stopped = True
         self._drains.closed()
+        self._key_watch.stop()
         if self._completion is not None:
             self._completion.cancel()
         for listener in self._listeners:
@@ -296,7 +309,7 @@ class PoolDriver:
         return {name: lag for name, lag in lags.items() if lag is not None}
 
     def _all_sessions(self) -> list[PeerSession]:
-        return [*self._sessions.values(), *self._dynamic.values()]
+        return [*self._sessions.values(), *self._dynamic.by_name.values()]
 
     def _open_sessions(self) -> list[PeerSession]:
         return [session for session in (*self._all_sessions(), *self._leaving) if session.is_open]
@@ -343,7 +356,7 @@ class PoolDriver:
         )
         peer.mark(self._drains.is_marking)
         self._deliver(PeerAdded(peer=name), parameters)
-        return PeerSession(address, peer, self._table, self._buffer, deliver)
+        return PeerSession(address, peer, self._table, self._buffer, deliver, self._closed)
 
     def _remove(self, address: PeerAddress | PeerInterface) -> None:
         if isinstance(address, PeerInterface):
@@ -352,49 +365,29 @@ class PoolDriver:
 
     def _retire(self, session: PeerSession) -> None:
         session.stop(CeaseError.PEER_DE_CONFIGURED)
-        self._leaving = {other for other in self._leaving if other.is_open} | {session}
+        if session.is_open:
+            self._leaving.add(session)
         self._deliver(PeerRemoved(peer=session.name), session.peer.parameters)
+
+    def _closed(self, session: PeerSession) -> None:
+        self._leaving.discard(session)
+        self._dynamic.closed(session)
 
     def _find(self, address: PeerAddress, port: int) -> PeerSession | None:
         """The session for a connection that has come in: a configured peer's, or a new dynamic one's."""
-        session = self._sessions.get(address) or self._unnumbered.find(address)
-        if session is not None or len(self._dynamic) >= MAX_DYNAMIC_PEERS:
-            return session
-        for network, parameters in self._dynamic_peers:
-            if address.address in network:
-                return self._add_dynamic(address, port, parameters)
-        return None
+        known = self._sessions.get(address) or self._unnumbered.find(address)
+        return known or self._dynamic.admit(address, port)
 
-    def _add_dynamic(self, address: PeerAddress, port: int, parameters: Parameters) -> PeerSession:
-        """A session that lives as long as its connection; several from one address are told apart by port."""
-        name = str(address) if str(address) not in self._dynamic else f"{address} port {port}"
-
-        def deliver(events: list[Event]) -> None:
-            self._deliver_all(events)
-            if any(isinstance(event, SessionDown) for event in events):
-                self._loop.call_soon(self._remove_dynamic, name)
-
-        self._dynamic[name] = session = self._make(address, name, parameters, deliver)
-        session.start()
-        # also if the connection is not accepted, of which no event tells
-        self._loop.call_soon(self._drop_unused_dynamic, name)
-        return session
-
-    def _drop_unused_dynamic(self, name: str) -> None:
-        session = self._dynamic.get(name)
-        if session is not None and not session.is_open:
-            self._remove_dynamic(name)
-
-    def _remove_dynamic(self, name: str) -> None:
-        session = self._dynamic.pop(name, None)
-        if session is not None:
-            self._retire(session)
+    def _all_parameters(self, peers: ParsedPeers) -> list[Parameters]:
+        dynamic = [parameters for _, parameters in self._dynamic_peers]
+        return [*dynamic, *(parameters for _, parameters in peers.values())]
 
     def _security(self, peers: ParsedPeers) -> Security:
-        """What listeners ask for. A changed password counts at once: it is for the next connection."""
+        """What listeners ask for. Changed keys count at once: they are for the next connection."""
         wanted = [*self._dynamic_peers, *_networks(peers)]
+        secrets = [(network, secret_of(each)) for network, each in wanted]
         return Security(
-            keys={network: each.password for network, each in wanted if each.password is not None},
+            keys={network: secret for network, secret in secrets if secret is not None},
             max_ttl=any(each.ttl_security for _, each in (*self._dynamic_peers, *peers.values())),
         )
 

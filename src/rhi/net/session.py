@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from typing import Final
 
 from rhi.core.actions import Connect
@@ -21,10 +22,13 @@ from rhi.core.timers import NEVER
 from rhi.errors import SocketOptionError
 from rhi.model.events import Event
 from rhi.model.parameters import Parameters
-from rhi.model.status import Status
+from rhi.model.prefix import IPNetwork
+from rhi.model.status import State, Status
 from rhi.net.connection import UNSENT_BYTES, TcpConnection
 from rhi.net.endpoint import PeerAddress, os_error_text
-from rhi.net.sockopt import send_promptly, set_md5_key, set_ttl_security
+from rhi.net.key_drops import KeyDrops, key_hint, read_key_drops
+from rhi.net.keys import Secret, SocketKeys, secret_of
+from rhi.net.sockopt import send_promptly, set_ttl_security
 from rhi.wire.iana import CeaseError
 
 log = logging.getLogger("rhi")
@@ -50,8 +54,9 @@ class PeerSession:
         table: RouteTable,
         buffer: bytearray,
         deliver: Callable[[list[Event]], None],
+        closed: Callable[["PeerSession"], None],
     ) -> None:
-        """`deliver` gets the events; `buffer` is for receiving and shared."""
+        """`deliver` gets the events, `closed` is told of the last socket's end; `buffer` is shared."""
         self.address = address
         self.peer = peer
         # when there was last nothing left to tell: on which connection, what version, after how many bytes
@@ -61,13 +66,19 @@ class PeerSession:
         self._table = table
         self._buffer = buffer
         self._deliver = deliver
+        self._closed = closed
         self._loop = asyncio.get_running_loop()
         self._dialing: dict[int, asyncio.Task[None]] = {}
         self._connections: dict[int, TcpConnection] = {}
+        self._dialed: dict[int, socket.socket] = {}
+        self._keys: dict[int, SocketKeys] = {}
+        self._key_drops: KeyDrops = read_key_drops()
+        self._has_heard = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = NEVER
         self._is_scheduled = False
         self._calculation_ms = 0.0
+        peer.explain_silence = self._explain_silence
 
     @property
     def name(self) -> str:
@@ -90,6 +101,10 @@ class PeerSession:
         """Change parameters, and the name to how the peer is written now; see `Peer.configure`."""
         self.peer.name = name
         with self._contained():
+            now = self.peer.parameters.with_live_fields(parameters)
+            # before anything is sent that the peer may check with its new key
+            if now.password != self.peer.parameters.password:
+                self._change_keys(self._wanted_keys(now))
             self.peer.configure(parameters, self._loop.time(), allow_reset=allow_reset)
         self._told_on = None
         self.wake()
@@ -140,6 +155,7 @@ class PeerSession:
         except OSError as error:
             self._lost(number, error.strerror or str(error))
             return None
+        self._keys[number] = SocketKeys(self._wanted_keys(self.peer.parameters))
         connection = self._connections[number] = TcpConnection(number, self, self._buffer)
         return connection
 
@@ -162,6 +178,19 @@ class PeerSession:
             return "has yet to be told"
         missing = self._told_bytes - connection.acknowledged_bytes
         return f"has not acknowledged {missing} bytes" if missing > 0 else None
+
+    def note_key_drops(self, drops: KeyDrops) -> None:
+        """Look at what the kernel has dropped over keys by now; called every few seconds."""
+        parameters = self.peer.parameters
+        if self.is_open:
+            if self._has_heard:
+                self._key_drops, self._has_heard = drops, False
+        elif parameters.passive and self.peer.state is State.ACTIVE:
+            hint = key_hint(self._key_drops, drops, has_key=secret_of(parameters) is not None)
+            self._key_drops = drops
+            if hint:
+                self.peer.kept_out(hint)
+                self._drive()
 
     @property
     def is_open(self) -> bool:
@@ -191,13 +220,17 @@ class PeerSession:
         self._drive()
 
     def data_received(self, connection: TcpConnection, data: bytes) -> None:
+        self._has_heard = True
         with self._contained():
             self.peer.data_received(connection.number, data, self._loop.time())
         self._drive()
 
     def connection_lost(self, connection: TcpConnection, reason: str) -> None:
         self._connections.pop(connection.number, None)
+        self._keys.pop(connection.number, None)
         self._lost(connection.number, reason)
+        if not self.is_open:
+            self._closed(self)
 
     def writable(self, connection: TcpConnection) -> None:
         self._drive()
@@ -286,20 +319,22 @@ class PeerSession:
         self._drive()
 
     async def _dial(self, number: int) -> None:
-        try:
-            sock = await self._connect()
-        except SocketOptionError as error:
-            self._dial_failed(number, error.strerror or str(error))
-            return
-        except OSError as error:
-            self._dial_failed(number, os_error_text(error))
-            return
         connection = TcpConnection(number, self, self._buffer)
         try:
-            await self._loop.create_connection(lambda: connection, sock=sock)
+            sock = await self._connect(number)
+            try:
+                await self._loop.create_connection(lambda: connection, sock=sock)
+            except OSError:
+                sock.close()
+                raise
+        except SocketOptionError as error:
+            self._dial_failed(number, error.strerror or str(error))
         except OSError as error:
-            sock.close()
             self._dial_failed(number, os_error_text(error))
+        finally:
+            self._dialed.pop(number, None)
+            if number not in self._connections:
+                self._keys.pop(number, None)
 
     def _dial_failed(self, number: int, reason: str) -> None:
         self._dialing.pop(number, None)
@@ -307,14 +342,15 @@ class PeerSession:
             self.peer.connect_failed(number, reason, self._loop.time())
         self._drive()
 
-    async def _connect(self) -> socket.socket:
+    async def _connect(self, number: int) -> socket.socket:
         parameters = self.peer.parameters
+        self._key_drops = read_key_drops()
         sock = socket.socket(self.address.socket_family, socket.SOCK_STREAM)
+        self._dialed[number], self._keys[number] = sock, SocketKeys()
         try:
             sock.setblocking(False)
             send_promptly(sock, UNSENT_BYTES)
-            if parameters.password is not None:
-                set_md5_key(sock, self.address.address, parameters.password)
+            self._keys[number].set(sock, self._wanted_keys(parameters))
             if parameters.ttl_security:
                 set_ttl_security(sock)
             if parameters.source_ip is not None:
@@ -325,3 +361,32 @@ class PeerSession:
             sock.close()
             raise
         return sock
+
+    # Keys
+
+    def _wanted_keys(self, parameters: Parameters) -> dict[IPNetwork, Secret]:
+        secret = secret_of(parameters)
+        return {} if secret is None else {ip_network(self.address.address): secret}
+
+    def _change_keys(self, wanted: dict[IPNetwork, Secret]) -> None:
+        """Sign and check with another TCP MD5 key, or none, also on connections that exist."""
+        for number, sock in self._dialed.items():
+            self._keys[number].set(sock, wanted)
+        for number, connection in self._connections.items():
+            if connection.is_closing or number not in self._keys:
+                continue
+            try:
+                with connection.borrowed_socket() as sock:
+                    self._keys[number].set(sock, wanted)
+            except OSError as error:
+                # better no session than one without the key that was asked for
+                log.warning("peer %s: %s; its connection is closed", self.name, error.strerror)
+                connection.abort()
+
+    def _explain_silence(self) -> str:
+        """What is known of why the peer is not heard, as far as keys go."""
+        has_key = secret_of(self.peer.parameters) is not None
+        hint = key_hint(self._key_drops, read_key_drops(), has_key=has_key)
+        if not hint and has_key and self._dialing:
+            hint = "a peer with another key, or with none, does not answer either"
+        return hint

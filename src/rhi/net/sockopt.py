@@ -39,10 +39,10 @@ def set_md5_key(sock: socket.socket, peers: IPAddress | IPNetwork, key: bytes) -
     if network.prefixlen != network.max_prefixlen:
         option, flags, length = _TCP_MD5SIG_EXT, _TCP_MD5SIG_FLAG_PREFIX, network.prefixlen
     # struct tcp_md5sig: sockaddr_storage, flags, prefix length, key length, interface, key
-    address = _sockaddr(network.network_address)
+    address = sockaddr(network.network_address)
     value = struct.pack("=128sBBHi80s", address, flags, length, len(key), 0, key)
     try:
-        _require_linux()
+        require_linux()
         sock.setsockopt(socket.IPPROTO_TCP, option, value)
     except OSError as error:
         raise SocketOptionError(
@@ -58,7 +58,7 @@ def set_ttl_security(sock: socket.socket) -> None:
     """
     send_max_ttl(sock)
     try:
-        _require_linux()
+        require_linux()
         if sock.family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MINHOPCOUNT, _MAX_TTL)
         else:
@@ -99,13 +99,14 @@ def unacknowledged_bytes(sock: socket.socket) -> int:
         return 0
 
 
-def _sockaddr(address: IPAddress) -> bytes:
+def sockaddr(address: IPAddress) -> bytes:
     """The address as a struct sockaddr_in or sockaddr_in6 with port 0."""
     if address.version == 4:
         return struct.pack("=HH4s", socket.AF_INET, 0, address.packed)
     return struct.pack("=HHI16s", socket.AF_INET6, 0, 0, address.packed)
 
 
-def _require_linux() -> None:
+def require_linux() -> None:
+    """Raises OSError elsewhere, where the numbers of these options mean something else."""
     if not sys.platform.startswith("linux"):
         raise OSError(f"{sys.platform} is not Linux")

@@ -19,6 +19,7 @@ from rhi.model.events import Event, RoutesReceived, SessionDown
 from rhi.model.observer import Observer
 from rhi.model.parameters import Parameters
 from rhi.model.status import Status
+from rhi.net.dynamic import MAX_DYNAMIC_PEERS
 from rhi.net.endpoint import ListenAddress
 from rhi.threaded import Pool
 
@@ -61,6 +62,7 @@ class Collector(Observer):
             listen=[address],
             dynamic_peers={"0.0.0.0/0": settings, "::/0": settings},
             reports_routes=True,
+            max_dynamic_peers_per_source=MAX_DYNAMIC_PEERS,
         )
         self.host = str(address.address)
         self.port = self._pool.listen_addresses[0].port

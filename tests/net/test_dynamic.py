@@ -1,0 +1,134 @@
+"""Limits of dynamic peers: in all, from one address, and never at the cost of a peer that has a name."""
+
+import resource
+import socket
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+import rhi
+from rhi.model.events import SessionUp
+from rhi.net.dynamic import DynamicLimits
+from tests.core.script import NOTIFICATION, message
+from tests.net.raw import Events, RawPeer, wait_until
+
+PASSIVE = rhi.Parameters(as_number=65001, passive=True, multiprotocol=True)
+ANYBODY = {"127.0.0.0/8": PASSIVE}
+
+
+def pool_with(named: tuple[str, ...] = (), **settings: Any) -> tuple[rhi.Pool, tuple[str, int]]:
+    pool = rhi.Pool(
+        "192.0.2.10",
+        dict.fromkeys(named, PASSIVE),
+        listen=["127.0.0.1:0"],
+        dynamic_peers=ANYBODY,
+        **settings,
+    )
+    return pool, ("127.0.0.1", pool.listen_addresses[0].port)
+
+
+def test_dynamic_peers_have_a_limit_in_all() -> None:
+    pool, address = pool_with(max_dynamic_peers=2)
+    with (
+        pool,
+        RawPeer.connect(address, "127.0.0.2") as first,
+        RawPeer.connect(address, "127.0.0.3") as second,
+    ):
+        first.establish()
+        second.establish()
+        with RawPeer.connect(address, "127.0.0.4") as third:
+            assert third.is_closed_silently()
+
+
+def test_dynamic_peers_have_a_limit_for_each_source() -> None:
+    pool, address = pool_with(max_dynamic_peers_per_source=2)
+    with pool, ExitStack() as stack:
+        for source in ("127.0.0.2", "127.0.0.2", "127.0.0.3"):
+            stack.enter_context(RawPeer.connect(address, source)).establish()
+        with RawPeer.connect(address, "127.0.0.2") as third:
+            assert third.is_closed_silently()
+
+        assert len(pool.status()) == 3
+
+
+def test_dynamic_peer_that_leaves_makes_room() -> None:
+    pool, address = pool_with(max_dynamic_peers=1)
+    with pool:
+        for _ in range(5):
+            with RawPeer.connect(address, "127.0.0.2") as peer:
+                peer.establish()
+
+            def has_room() -> bool:
+                with RawPeer.connect(address, "127.0.0.3") as other:
+                    return not other.is_closed_silently()
+
+            wait_until(has_room, "room")
+            wait_until(lambda: not pool.status(), "nobody is left")
+
+
+def test_dynamic_peer_that_does_not_read_counts_until_its_socket_is_closed() -> None:
+    """A session that is over still has a socket, for as long as its last message may take."""
+    pool, address = pool_with(max_dynamic_peers=1)
+    with pool, RawPeer.connect(address, "127.0.0.2") as first:
+        first.expect(1)
+        first.sock.sendall(b"\0" * 19)
+        first.expect(NOTIFICATION)
+        wait_until(lambda: not pool.status(), "the session is over")
+        with RawPeer.connect(address, "127.0.0.3") as second:
+            assert second.is_closed_silently()
+
+
+def test_named_peer_gets_in_when_all_places_of_dynamic_peers_are_taken() -> None:
+    events = Events()
+    pool, address = pool_with(("127.0.0.9",), max_dynamic_peers=3, observer=events)
+    with pool, ExitStack() as stack:
+        for number in range(2, 8):
+            stack.enter_context(RawPeer.connect(address, f"127.0.0.{number}"))
+        with RawPeer.connect(address, "127.0.0.9") as peer:
+            peer.establish()
+
+            assert events.wait(SessionUp).peer == "127.0.0.9"
+
+
+def test_named_peer_that_comes_and_goes_does_not_pile_up_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new connection replaces a silent one; then follow pauses in which the peer is refused."""
+    monkeypatch.setattr("rhi.net.connection.CLOSE_TIME", 60.0)
+    pool, address = pool_with(("127.0.0.9",))
+
+    def held() -> int:
+        """Sockets of the listener's connections that the pool has not closed."""
+        with open("/proc/net/tcp") as file:
+            fields = [line.split() for line in file]
+        return sum(each[1].endswith(f":{address[1]:04X}") and each[9] != "0" for each in fields)
+
+    with pool, ExitStack() as stack:
+        for _ in range(100):
+            stack.enter_context(RawPeer.connect(address, "127.0.0.9"))
+
+        wait_until(lambda: held() <= 10, "nearly all are closed")
+
+
+def test_affordable_limit_leaves_file_descriptors_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda what: (1024, 4096))
+    assert DynamicLimits(1000, 10).affordable == 512
+    assert DynamicLimits(100, 10).affordable == 100
+    monkeypatch.setattr(resource, "getrlimit", lambda what: (resource.RLIM_INFINITY,) * 2)
+    assert DynamicLimits(1000, 10).affordable == 1000
+
+
+@pytest.mark.parametrize("name", ["max_dynamic_peers", "max_dynamic_peers_per_source"])
+@pytest.mark.parametrize("value", [0, -1, True, 1.5, "7", 10**7])
+def test_limits_out_of_range_are_one_sentence(name: str, value: Any) -> None:
+    with pytest.raises(rhi.InvalidValueError, match=rf"^{name} .*: must be a number from 1 to 1000000$"):
+        rhi.Pool("192.0.2.10", **{name: value})
+
+
+def test_dynamic_peer_that_sends_a_notification_at_once_is_forgotten() -> None:
+    events = Events()
+    pool, address = pool_with(observer=events)
+    with pool:
+        for _ in range(50):
+            with socket.create_connection(address) as sock:
+                sock.sendall(message(NOTIFICATION, b"\x06\x00"))
+        wait_until(lambda: len(events.of(rhi.PeerRemoved)) == 50 and not pool.status(), "all are forgotten")

@@ -1,0 +1,176 @@
+"""TCP MD5 keys that change under a session: it goes on when both ends change within the hold time."""
+
+import errno
+import logging
+import socket
+from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+import pytest
+
+import rhi
+from rhi.errors import SocketOptionError
+from rhi.model.events import SessionDown, SessionUp
+from rhi.model.tcp_ao import AoKey
+from rhi.net.keys import SocketKeys
+from rhi.net.sockopt import set_md5_key
+from tests.net.raw import Events, RawListener, RawPeer, wait_until
+from tests.net.test_security import KEY, WRONG, active, established, needs_md5, passive
+
+HOST = "127.0.0.1"
+CHANGES = [(KEY, WRONG), (KEY, None), (None, KEY)]
+
+
+@pytest.fixture
+def listening() -> Iterator[RawListener]:
+    with RawListener(HOST) as listener:
+        yield listener
+
+
+def give(sock: socket.socket, key: str | None) -> None:
+    """Our raw end gets another key, or none."""
+    set_md5_key(sock, ip_address(HOST), (key or "").encode())
+
+
+@needs_md5
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize(("before", "after"), CHANGES)
+def test_live_key_that_both_ends_change_keeps_the_session(
+    host: str, before: str | None, after: str | None
+) -> None:
+    """A pool that dials and one that listens: keys of dialed, accepted and listening sockets."""
+    events = Events()
+    hold = {"hold_time": 60}
+    with rhi.Pool("192.0.2.2", {host: passive(password=before, **hold)}, listen=[(host, 0)]) as server:
+        port = server.listen_addresses[0].port
+        peers = {host: active(port, password=before, **hold)}
+        with rhi.Pool("192.0.2.1", peers, observer=events) as client:
+            wait_until(lambda: established(client, host) and established(server, host), "session")
+            server.configure({host: passive(password=after, **hold)})
+            client.configure({host: active(port, password=after, **hold)})
+            client.announce("2001:db8::1" if ":" in host else "203.0.113.1")
+
+            wait_until(lambda: server.status()[host].received_routes == 1, "the route over the new key")
+            assert client.flush(10)
+            assert client.status()[host].pending_changes == ()
+            assert client.status()[host].established_sessions == 1
+            # and the listener has the new key for the next one
+            client.configure({host: active(port, password=after, hold_time=30)}, allow_reset=True)
+            events.wait(SessionUp, 2)
+
+
+@needs_md5
+@pytest.mark.parametrize(("before", "after"), CHANGES)
+def test_live_key_reaches_a_peer_of_another_make(
+    listening: RawListener, before: str | None, after: str | None
+) -> None:
+    if before is not None:
+        give(listening.sock, before)
+    with rhi.Pool("192.0.2.1", {HOST: listening.parameters(password=before, hold_time=60)}) as pool:
+        peer = listening.accept().establish()
+        wait_until(lambda: established(pool, HOST), "session")
+        pool.configure({HOST: listening.parameters(password=after, hold_time=60)})
+        pool.announce("203.0.113.1")
+        wait_until(lambda: not pool.flush(0.2), "segments that the old key drops")
+
+        give(peer.sock, after)
+
+        assert pool.flush(20)
+        assert pool.status()[HOST].established_sessions == 1
+
+
+@needs_md5
+def test_live_key_that_only_we_change_ends_the_session_by_the_hold_timer(listening: RawListener) -> None:
+    events = Events()
+    give(listening.sock, KEY)
+    parameters = {"hold_time": 3, "connect_timeout": 0.2}
+    peers = {HOST: listening.parameters(password=KEY, **parameters)}
+    with rhi.Pool("192.0.2.1", peers, observer=events) as pool:
+        listening.accept().establish()
+        events.wait(SessionUp)
+        pool.configure({HOST: listening.parameters(password=WRONG, **parameters)})
+
+        assert events.wait(SessionDown).reason.startswith("Sent notification[4:0]: Hold timer expired")
+
+
+@needs_md5
+def test_live_key_counts_for_an_attempt_under_way() -> None:
+    """The first SYN has the wrong key; the kernel's next one, a second later, has the right one."""
+    with RawListener(HOST) as listener:
+        give(listener.sock, KEY)
+        with rhi.Pool("192.0.2.1", {HOST: listener.parameters(password=WRONG)}) as pool:
+            wait_until(lambda: pool.status()[HOST].state is rhi.State.CONNECT, "an attempt")
+            pool.configure({HOST: listener.parameters(password=KEY)})
+
+            listener.accept().establish()
+            wait_until(lambda: established(pool, HOST), "session")
+            assert pool.status()[HOST].connection_attempts == 1
+
+
+@needs_md5
+def test_live_key_that_the_kernel_refuses_costs_the_session_its_connection(
+    listening: RawListener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    give(listening.sock, KEY)
+    with rhi.Pool("192.0.2.1", {HOST: listening.parameters(password=KEY)}) as pool:
+        peer = listening.accept().establish()
+        wait_until(lambda: established(pool, HOST), "session")
+
+        def refuse(*arguments: Any) -> None:
+            raise SocketOptionError(errno.ENOMEM, "TCP MD5 for 127.0.0.1: out of memory")
+
+        monkeypatch.setattr("rhi.net.keys.require_keys", lambda peers: None)
+        monkeypatch.setattr("rhi.net.pool.require_keys", lambda peers: None)
+        monkeypatch.setattr("rhi.net.keys.set_md5_key", refuse)
+        with caplog.at_level(logging.WARNING, "rhi"):
+            pool.configure({HOST: listening.parameters(password=WRONG)})
+            peer.drain()
+
+    assert "peer 127.0.0.1: TCP MD5 for 127.0.0.1: out of memory; its connection is closed" in caplog.messages
+
+
+@needs_md5
+def test_password_in_place_of_tcp_ao_waits_for_the_next_session(listening: RawListener) -> None:
+    """There is no session with TCP-AO here; the rule is the same for one that is about to have it."""
+    plain = listening.parameters()
+    with_ao = listening.parameters(ao_keys=[AoKey(KEY, 1, 1)])
+
+    changed = with_ao.with_live_fields(listening.parameters(password=KEY, med=7))
+
+    assert (changed.password, changed.ao_keys, changed.med) == (None, with_ao.ao_keys, 7)
+    assert plain.with_live_fields(listening.parameters(password=KEY)).password == KEY.encode()
+
+
+@needs_md5
+def test_socket_keys_sets_only_what_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[str, bytes]] = []
+    monkeypatch.setattr("rhi.net.keys.set_md5_key", lambda sock, net, key: calls.append((str(net), key)))
+    one, two = ip_network("192.0.2.1"), ip_network("192.0.2.0/24")
+    keys = SocketKeys({one: b"a"})
+    with socket.socket() as sock:
+        keys.set(sock, {one: b"a", two: b"b"})
+        keys.set(sock, {two: b"c"})
+
+    assert calls == [("192.0.2.0/24", b"b"), ("192.0.2.1/32", b""), ("192.0.2.0/24", b"c")]
+
+
+@needs_md5
+def test_socket_keys_takes_away_what_the_kernel_no_longer_has() -> None:
+    network = ip_network("192.0.2.1")
+    with socket.socket() as sock:
+        SocketKeys({network: b"never set"}).set(sock, {})
+
+
+@needs_md5
+def test_raw_peer_without_the_key_is_not_heard_by_a_listener() -> None:
+    with rhi.Pool("192.0.2.2", {HOST: passive(password=KEY)}, listen=[(HOST, 0)]) as pool:
+        with socket.socket() as sock:
+            sock.settimeout(0.3)
+            with pytest.raises(TimeoutError):
+                sock.connect((HOST, pool.listen_addresses[0].port))
+        with socket.socket() as sock:
+            give(sock, KEY)
+            sock.settimeout(10)
+            sock.connect((HOST, pool.listen_addresses[0].port))
+            RawPeer(sock).establish()

@@ -17,7 +17,9 @@ from rhi.net.sockopt import send_max_ttl
 
 log = logging.getLogger("rhi")
 
-BACKLOG: Final = 128
+# Connections that the kernel holds for us. When there are more it drops the next, whoever's it is, and that
+# peer tries again a second later at the earliest: a burst of strangers must fit in.
+BACKLOG: Final = 1024
 # Connections accepted before other work of the event loop gets its turn.
 ACCEPTS_PER_TURN: Final = 16
 # How long to leave the backlog alone when accepting fails, as when file descriptors have run out.

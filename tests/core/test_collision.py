@@ -12,13 +12,23 @@ from random import Random
 import pytest
 
 from rhi.core.actions import Connect
-from rhi.core.peer import Peer
+from rhi.core.peer import COLLISION_WAIT, Peer
 from rhi.core.route_table import RouteTable
-from rhi.model.events import Event, SessionDown, SessionUp
+from rhi.model.events import EndOfRibReceived, Event, SessionDown, SessionUp
 from rhi.model.parameters import Parameters
 from rhi.model.status import State
 from rhi.testing.pair import Pair
-from tests.core.script import KEEPALIVE, NOTIFICATION, OPEN, Script, cut, message, notifications, open_body
+from tests.core.script import (
+    KEEPALIVE,
+    NOTIFICATION,
+    OPEN,
+    UPDATE,
+    Script,
+    cut,
+    message,
+    notifications,
+    open_body,
+)
 
 LOST_COLLISION = b"\x06\x07"
 
@@ -112,6 +122,13 @@ class Crossing:
                     self.peers[name].connection_lost(number, "", self.now)
         self.pump()
 
+    def wait(self, seconds: float) -> None:
+        """Time passes; what flies goes on flying."""
+        self.now += seconds
+        for peer in self.peers.values():
+            peer.handle_timeout(self.now)
+        self.pump()
+
     def sessions(self) -> dict[str, str | None]:
         """Which connection is each side's session."""
         found: dict[str, str | None] = {}
@@ -181,12 +198,13 @@ def test_rfc4271_6_8_open_and_keepalive_in_one_piece_decide_like_two(
 
 
 @pytest.mark.parametrize("winner", ["a", "b"])
-def test_rfc4271_6_8_established_connection_stays_whatever_the_identifiers(winner: str) -> None:
+def test_rfc4271_6_8_session_stays_whatever_the_identifiers(winner: str) -> None:
     ids = ("192.0.2.1", "192.0.2.2") if winner == "a" else ("192.0.2.2", "192.0.2.1")
     crossing = Crossing(ids)
     for _ in range(2):
         crossing.deliver(winner, "a")
         crossing.deliver(winner, "b")
+    crossing.wait(COLLISION_WAIT)
     assert crossing.sessions() == {"a": winner, "b": winner}
 
     while crossing.choices():
@@ -199,8 +217,8 @@ def test_rfc4271_6_8_established_connection_stays_whatever_the_identifiers(winne
     ] * 2
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_rfc4271_6_8_any_order_leaves_at_most_one_session_the_same_on_both_sides(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(400))
+def test_rfc4271_6_8_any_order_leaves_one_session_the_same_on_both_sides(seed: int) -> None:
     choice = Random(seed)
     router_ids, as_numbers, _ = choice.choice(WINNERS)
     crossing = Crossing(router_ids, as_numbers)
@@ -211,12 +229,13 @@ def test_rfc4271_6_8_any_order_leaves_at_most_one_session_the_same_on_both_sides
         established = [key for key in crossing.sessions().items() if key[1] is not None]
         assert len(established) <= 2
     crossing.finish()
+    crossing.wait(COLLISION_WAIT)
+    crossing.finish()
 
     sessions = crossing.sessions()
-    assert sessions["a"] == sessions["b"]
-    if sessions["a"] is None:
-        # Established here while identifiers decided there: RFC 4271 §6.8 lets both go, and both try again
-        assert all(peer.next_timeout() <= 1.0 for peer in crossing.peers.values())
+    assert sessions["a"] == sessions["b"] is not None
+    for events in crossing.events.values():
+        assert [type(event) for event in events if isinstance(event, SessionUp | SessionDown)] == [SessionUp]
 
 
 @pytest.mark.parametrize("router_ids", [("192.0.2.1", "192.0.2.2"), ("192.0.2.2", "192.0.2.1")])
@@ -331,3 +350,78 @@ def test_fault_on_one_of_two_connections_leaves_the_other() -> None:
     assert (script.open, script.downs) == ([ours], [])
     script.send(message(KEEPALIVE), ours)
     assert script.state is State.ESTABLISHED
+
+
+# A connection that the identifiers are against, Established while theirs is still coming up
+
+
+def yielding() -> tuple[Script, int, int]:
+    """Ours is Established; the neighbour's, which its higher identifier prefers, has said nothing yet."""
+    script, ours, theirs = both_open("192.0.2.2")
+    script.send(message(KEEPALIVE), ours)
+    script.take()
+    assert (script.state, script.ups) == (State.OPEN_CONFIRM, [])
+    return script, ours, theirs
+
+
+def test_collision_peer_that_decided_by_identifiers_gets_its_session_without_a_loss() -> None:
+    """It closes ours before it knows that we were Established there; BIRD 2.0.12 does this."""
+    script, ours, theirs = yielding()
+
+    script.send(message(NOTIFICATION, LOST_COLLISION), ours)
+    script.send(message(OPEN, open_body()), theirs).send(message(KEEPALIVE), theirs)
+
+    assert (script.open, script.state) == ([theirs], State.ESTABLISHED)
+    assert (len(script.ups), script.downs) == (1, [])
+
+
+def test_collision_peer_that_closes_its_own_connection_leaves_the_established_one() -> None:
+    script, ours, theirs = yielding()
+
+    script.send(message(NOTIFICATION, LOST_COLLISION), theirs)
+
+    assert (script.open, script.state) == ([ours], State.ESTABLISHED)
+    assert (len(script.ups), script.downs) == (1, [])
+
+
+def test_collision_update_shows_which_connection_the_peer_took() -> None:
+    script, ours, theirs = yielding()
+
+    script.send(message(UPDATE, bytes(4)), ours)
+
+    assert (script.open, script.state) == ([ours], State.ESTABLISHED)
+    assert script.take(theirs)[-1] == (NOTIFICATION, LOST_COLLISION)
+    assert any(isinstance(event, EndOfRibReceived) for event in script.events)
+
+
+def test_collision_keepalive_shows_which_connection_the_peer_took() -> None:
+    script, ours, theirs = yielding()
+
+    script.send(message(OPEN, open_body()), theirs)
+    assert script.open == [ours, theirs]
+    script.send(message(KEEPALIVE), theirs)
+
+    assert script.take(ours)[-1] == (NOTIFICATION, LOST_COLLISION)
+    assert (script.open, script.state) == ([theirs], State.ESTABLISHED)
+    assert (len(script.ups), script.downs) == (1, [])
+
+
+def test_collision_silent_rival_puts_the_session_off_for_a_second_only() -> None:
+    script, ours, theirs = yielding()
+
+    script.run(COLLISION_WAIT - 0.1)
+    assert script.ups == []
+    script.run(0.2)
+
+    assert (script.open, script.state) == ([ours], State.ESTABLISHED)
+    assert script.take(theirs)[-1] == (NOTIFICATION, LOST_COLLISION)
+    assert script.peer.next_timeout() > script.now
+
+
+def test_collision_connection_that_the_identifiers_prefer_waits_for_nobody() -> None:
+    script, ours, theirs = both_open("192.0.2.0")
+
+    script.send(message(KEEPALIVE), ours)
+
+    assert (script.open, script.state) == ([ours], State.ESTABLISHED)
+    assert script.take(theirs)[-1] == (NOTIFICATION, LOST_COLLISION)

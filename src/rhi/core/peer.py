@@ -14,7 +14,10 @@ raise: it becomes a NOTIFICATION, a Disconnect and a SessionDown with its reason
 
 A peer may have two connections for a moment, one opened by each side. `_resolve_collision` is the referee
 (RFC 4271 §6.8): an Established connection stays, else the one that the side with the higher identifier
-opened.
+opened. Ends that decide by the first rule here and by the second there would close both.
+
+Deviation: so a connection that the identifiers are against is no session before its rival has ended, or the
+peer has shown which one it took; COLLISION_WAIT at the most.
 """
 
 from collections.abc import Callable
@@ -42,6 +45,8 @@ from rhi.wire.messages import RouteRefreshMessage
 from rhi.wire.notification import Notification
 
 _COLLISION: Final = Notification(ErrorCode.CEASE, CeaseError.CONNECTION_COLLISION_RESOLUTION)
+# How long to wait for that: round trips between neighbours are shorter by far.
+COLLISION_WAIT: Final = 1.0
 _ORDER: Final = {state: position for position, state in enumerate(State)}
 
 
@@ -81,6 +86,7 @@ class Peer:
         self._dialing: int | None = None
         self._last_connection = 0
         self._session: Connection | None = None
+        self._decide_at: float | None = None
         self._outgoing: Outgoing | None = None
         self._actions: list[Action] = []
         self._log = EventLog(name)
@@ -276,6 +282,8 @@ class Peer:
     def next_timeout(self) -> float:
         """The monotonic instant at which to call `handle_timeout`; infinity when nothing is due."""
         deadlines = [connection.timers.next() for connection in self._connections.values()]
+        if self._decide_at is not None:
+            deadlines.append(self._decide_at)
         return min([self._dialer.timers.next(), *deadlines])
 
     def events(self) -> list[Event]:
@@ -296,7 +304,12 @@ class Peer:
     @property
     def state(self) -> State:
         """The state of the connection that has come furthest, or of the attempts to make one."""
-        states = [connection.state for connection in self._connections.values()]
+        states = [
+            State.OPEN_CONFIRM
+            if each.state is State.ESTABLISHED and each is not self._session
+            else each.state
+            for each in self._connections.values()
+        ]
         return max([*states, self._dialer.state], key=_ORDER.__getitem__)
 
     @property
@@ -375,11 +388,17 @@ class Peer:
         for connection in list(self._connections.values()):
             self._resolve_collision(connection, now)
         for number, connection in list(self._connections.items()):
-            if connection.state is State.ESTABLISHED and self._session is None:
+            if (
+                connection.state is State.ESTABLISHED
+                and self._session is None
+                and not self._yields(connection, now)
+            ):
                 self._session_up(connection, now)
             self._take_received(connection, now)
             if connection.ending is not None:
                 self._connection_over(number, connection, connection.ending, now)
+        if self._session is not None or len(self._connections) < 2:
+            self._decide_at = None
         self._obey_dialer()
         self._note_state(now)
 
@@ -412,6 +431,8 @@ class Peer:
                 # a new connection of a peer that can restart means that it has (RFC 4724 §5)
                 rival.drop("Remote shutdown (the peer has restarted)", local=False)
                 continue
+            if self._yields(connection, now):
+                continue
             if connection.state is State.ESTABLISHED:
                 loser = rival
             elif rival.state is State.OPEN_CONFIRM:
@@ -420,6 +441,23 @@ class Peer:
             else:
                 continue
             loser.end(_COLLISION, now, local=False)
+
+    def _yields(self, connection: Connection, now: float) -> bool:
+        """Whether an Established connection waits for the end of one that the identifiers prefer.
+
+        The peer may have decided for that one before it was Established there. It tells by closing one of
+        them, by sending an UPDATE on this one, or by a KEEPALIVE on the other.
+        """
+        if connection.state is not State.ESTABLISHED or self._session is not None or connection.received:
+            return False
+        if connection.is_outgoing == self._opener_wins(connection.negotiated):
+            return False
+        others = self._connections.values()
+        if all(other.ending is not None or other.is_outgoing == connection.is_outgoing for other in others):
+            return False
+        if self._decide_at is None:
+            self._decide_at = now + COLLISION_WAIT
+        return now < self._decide_at
 
     def _opener_wins(self, negotiated: Negotiated | None) -> bool:
         """Whether connections that we opened stay: ours is the higher identifier, or AS (RFC 6286 §2.3)."""
@@ -464,7 +502,7 @@ class Peer:
         was_session = connection is self._session
         if was_session:
             self._session_down(now)
-        elif any(not _is_silent(other) for other in self._connections.values()):
+        elif any(not _is_silent(other) or _lost_collision(ending) for other in self._connections.values()):
             return  # the loser of a collision, or a stray; the other connection goes on
         notification = ending.sent or ending.received
         reason = ending.reason
@@ -569,6 +607,12 @@ def _can_restart(connection: Connection) -> bool:
 def _is_silent(connection: Connection) -> bool:
     """The peer opened it and has said nothing on it yet; it may never."""
     return not connection.is_outgoing and connection.state is State.OPEN_SENT
+
+
+def _lost_collision(ending: Ending) -> bool:
+    """The peer closed it in favour of another connection."""
+    found = ending.received
+    return found is not None and (found.code, found.subcode) == (_COLLISION.code, _COLLISION.subcode)
 
 
 def _is_capability_refusal(notification: Notification) -> bool:

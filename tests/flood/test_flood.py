@@ -149,11 +149,17 @@ def dial_inside(namespace: Namespace, port: int) -> RawPeer:
     return RawPeer(socket.socket(fileno=number))
 
 
-def attack(name: str, host: str, server: Program, namespace: Namespace | None = None) -> int:
-    """Run an attack to its end; returns what it counted."""
+def begin(name: str, host: str, server: Program, namespace: Namespace | None = None) -> Program:
+    """An attack that has begun."""
     port, seconds = server.first_line, str(ATTACK_TIME / 2)
     attacker = Program("tests.flood.attacks", name, host, port, seconds, namespace=namespace)
     assert attacker.first_line == "ready"
+    return attacker
+
+
+def attack(name: str, host: str, server: Program, namespace: Namespace | None = None) -> int:
+    """Run an attack to its end; returns what it counted."""
+    attacker = begin(name, host, server, namespace)
     count = int(attacker.line())
     assert attacker.end() == 0
     return count
@@ -187,6 +193,26 @@ def test_flood_leaves_keepalives_on_time_and_memory_flat(name: str) -> None:
         RawPeer.connect(("127.0.0.1", int(server.first_line)), INNOCENT) as peer,
     ):
         survive(name, "127.0.0.1", server, peer)
+
+
+@pytest.mark.parametrize("name", ["strangers", "allowed", "notifications-allowed"])
+def test_flood_does_not_keep_a_configured_peer_out(name: str) -> None:
+    """It comes, has its session, and leaves, over and over; the next pause of its dialer begins anew."""
+    times: list[float] = []
+    with victim("127.0.0.1") as server:
+        attacker = begin(name, "127.0.0.1", server)
+        while attacker.process.poll() is None and len(times) < 20:
+            began = time.monotonic()
+            with RawPeer.connect(("127.0.0.1", int(server.first_line)), INNOCENT) as peer:
+                peer.establish(hold_time=HOLD_TIME)
+            times.append(time.monotonic() - began)
+            wait_until(lambda: server.ask()["innocent"]["state"] == "ACTIVE", "the end of the session")
+        assert int(attacker.line()) > 0
+        attacker.end()
+
+    print(f"{name}: {len(times)} sessions, the slowest after {max(times):.2f} s")
+    # a SYN that finds the backlog full is repeated after a second
+    assert max(times) < 4.0
 
 
 def test_flood_of_half_open_connections_leaves_keepalives_on_time() -> None:

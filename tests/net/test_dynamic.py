@@ -10,10 +10,11 @@ import pytest
 import rhi
 from rhi.model.events import SessionUp
 from rhi.net.dynamic import DynamicLimits
-from tests.core.script import NOTIFICATION, message
+from tests.core.script import NOTIFICATION, OPEN, message, open_body
 from tests.net.raw import Events, RawPeer, wait_until
 
 PASSIVE = rhi.Parameters(as_number=65001, passive=True, multiprotocol=True)
+WHOLE_OPEN = message(OPEN, open_body())
 ANYBODY = {"127.0.0.0/8": PASSIVE}
 
 
@@ -50,6 +51,26 @@ def test_dynamic_peers_have_a_limit_for_each_source() -> None:
             assert third.is_closed_silently()
 
         assert len(pool.status()) == 3
+
+
+def test_dynamic_peers_that_come_too_fast_are_turned_away_for_a_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("rhi.net.dynamic.ADMISSIONS_PER_SECOND", 2.0)
+    pool, address = pool_with(max_dynamic_peers=3)
+
+    def is_admitted() -> bool:
+        with RawPeer.connect(address, "127.0.0.2") as peer:
+            return not peer.is_closed_silently()
+
+    with pool:
+        for _ in range(3):
+            assert is_admitted()
+            wait_until(lambda: not pool.status(), "its end")
+        admitted = sum(is_admitted() for _ in range(20))
+        assert admitted < 20
+
+        wait_until(is_admitted, "the next is admitted")
 
 
 def test_dynamic_peer_that_leaves_makes_room() -> None:
@@ -132,3 +153,28 @@ def test_dynamic_peer_that_sends_a_notification_at_once_is_forgotten() -> None:
             with socket.create_connection(address) as sock:
                 sock.sendall(message(NOTIFICATION, b"\x06\x00"))
         wait_until(lambda: len(events.of(rhi.PeerRemoved)) == 50 and not pool.status(), "all are forgotten")
+
+
+@pytest.mark.parametrize("part", [b"", WHOLE_OPEN[:20], WHOLE_OPEN[:-1]], ids=["nothing", "some", "most"])
+def test_dynamic_peer_without_a_whole_open_is_shown_out(part: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rhi.core.fsm.ACCEPTED_OPEN_TIME", 0.2)
+    pool, address = pool_with()
+    with pool, RawPeer.connect(address, "127.0.0.2") as peer:
+        peer.sock.sendall(part)
+
+        assert peer.notification() == (4, 0)
+        wait_until(lambda: not pool.status(), "it is forgotten")
+
+
+def test_dynamic_peer_that_never_reads_is_shown_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rhi.core.fsm.ACCEPTED_OPEN_TIME", 0.2)
+    pool, address = pool_with(max_dynamic_peers=1)
+    with pool, RawPeer.connect(address, "127.0.0.2"):
+        wait_until(lambda: len(pool.status()) == 1, "a session")
+        wait_until(lambda: not pool.status(), "its end")
+
+        def has_room() -> bool:
+            with RawPeer.connect(address, "127.0.0.3") as other:
+                return not other.is_closed_silently()
+
+        wait_until(has_room, "its socket is closed, read or not")

@@ -2,8 +2,10 @@
 
 Anybody inside a prefix can connect, so there are limits: in all, and for each address that connections come
 from. A connection counts from the moment it is accepted until its socket is closed. What is above a limit is
-closed without a word, like the connection of a stranger. Peers that are configured by name are neither
-counted nor limited: nobody else can keep them out.
+closed without a word, like the connection of a stranger. So is what comes too fast: all places can be taken
+at once, and then ADMISSIONS_PER_SECOND. To begin a session costs many times what it costs to close a
+connection, and others would miss the time that thousands of short ones take. Peers that are configured by
+name are neither counted nor limited: nobody else can keep them out.
 """
 
 import asyncio
@@ -24,6 +26,7 @@ from rhi.net.session import PeerSession
 MAX_DYNAMIC_PEERS: Final = 1000
 # One address can have a tenth of all places, and a host with many speakers, told apart by port, is served.
 MAX_PER_SOURCE: Final = 100
+ADMISSIONS_PER_SECOND: Final = 100.0
 
 Deliver = Callable[[list[Event]], None]
 
@@ -79,6 +82,9 @@ class DynamicSessions:
         self._loop = asyncio.get_running_loop()
         self._held: dict[PeerSession, IPAddress] = {}
         self._sources: Counter[IPAddress] = Counter()
+        self._burst = max(float(self._limit), ADMISSIONS_PER_SECOND)
+        self._admissions = self._burst
+        self._counted_at = self._loop.time()
 
     def admit(self, address: PeerAddress, port: int) -> PeerSession | None:
         """A session for a connection that has come in; None for that of a stranger, or above a limit."""
@@ -87,7 +93,7 @@ class DynamicSessions:
             return None
         for network, parameters in self._peers:
             if source in network:
-                return self._add(address, port, parameters)
+                return self._add(address, port, parameters) if self._is_slow_enough() else None
         return None
 
     def closed(self, session: PeerSession) -> None:
@@ -97,6 +103,16 @@ class DynamicSessions:
             self._sources[source] -= 1
             if not self._sources[source]:
                 del self._sources[source]
+
+    def _is_slow_enough(self) -> bool:
+        """Whether one more may be admitted now; counts it."""
+        now = self._loop.time()
+        gained = (now - self._counted_at) * ADMISSIONS_PER_SECOND
+        self._counted_at, self._admissions = now, min(self._burst, self._admissions + gained)
+        if self._admissions < 1.0:
+            return False
+        self._admissions -= 1.0
+        return True
 
     def _add(self, address: PeerAddress, port: int, parameters: Parameters) -> PeerSession:
         name = str(address) if str(address) not in self.by_name else f"{address} port {port}"

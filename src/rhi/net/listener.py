@@ -21,7 +21,7 @@ log = logging.getLogger("rhi")
 # peer tries again a second later at the earliest: a burst of strangers must fit in.
 BACKLOG: Final = 1024
 # Connections accepted before other work of the event loop gets its turn.
-ACCEPTS_PER_TURN: Final = 16
+ACCEPTS_PER_TURN: Final = 64
 # How long to leave the backlog alone when accepting fails, as when file descriptors have run out.
 ACCEPT_PAUSE: Final = 1.0
 
@@ -110,11 +110,13 @@ class Listener:
             self._loop.add_reader(self._socket, self._accept)
 
     def _take(self, sock: socket.socket, remote: PeerAddress, port: int) -> None:
-        sock.setblocking(False)
-        local = PeerAddress.of_socket(sock.getsockname())
         session = self._find(remote, port)
-        connection = None if session is None else session.accept(sock, local)
-        if session is None or connection is None:
+        if session is None:
+            sock.close()
+            return
+        sock.setblocking(False)
+        connection = session.accept(sock, PeerAddress.of_socket(sock.getsockname()))
+        if connection is None:
             sock.close()
             return
 

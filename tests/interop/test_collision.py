@@ -2,16 +2,16 @@
 
 A collision does not come by itself on a fast cable. The program on our side therefore stands still until the
 router's connection waits in its backlog, and then does everything at once: in one order it dials only then,
-in the other its own connection is under way before.
+in the other its own connection is under way before. OpenBGPD is not here: it dials too seldom to be met.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -22,7 +22,6 @@ from tests.interop.lab import (
     GoBgp,
     Namespace,
     Neighbour,
-    OpenBgpd,
     Router,
     Settings,
     running,
@@ -35,8 +34,8 @@ OUR_AS, THEIR_AS = EXTERNAL_AS[2], ROUTER_AS[2]
 OUR_ID = "192.0.2.44"
 IDENTIFIERS = {"theirs is higher": "192.0.2.250", "ours is higher": "0.0.0.1"}
 ORDERS = ("theirs first", "ours first")
-# GoBGP and OpenBGPD take ten seconds and more from one attempt to the next.
-ROUNDS = {Bird: 3, Frr: 3, GoBgp: 1, OpenBgpd: 1}
+# GoBGP takes ten seconds and more from one attempt to the next.
+ROUNDS = {Bird: 3, Frr: 3, GoBgp: 1}
 
 PROGRAM = """
 import asyncio, json, sys, time
@@ -84,6 +83,10 @@ def wire() -> Iterator[tuple[Namespace, Namespace]]:
         yield made
 
 
+def identifiers() -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("router_id", IDENTIFIERS.values(), ids=IDENTIFIERS)
+
+
 def configuration(daemon: type[Router], router_id: str) -> str:
     """The lab's configuration, but for a router that dials too, and soon."""
     peer = Neighbour(address=KIND.source, local_address=ROUTER_4, remote_as=OUR_AS)
@@ -95,24 +98,34 @@ def configuration(daemon: type[Router], router_id: str) -> str:
     if daemon is GoBgp:
         active = text.replace("passive-mode = true", "passive-mode = false")
         return active.replace("    idle-hold", "    connect-retry = 1\n    idle-hold")
-    return text.replace("  passive\n", "")
+    raise AssertionError(daemon)
 
 
-def collide(near: Namespace, order: str) -> tuple[dict[str, Any], subprocess.Popen[str]]:
-    """Our side's status when all is decided; the session ends with the program's input."""
+@contextlib.contextmanager
+def dialer(near: Namespace, order: str) -> Iterator[subprocess.Popen[str]]:
+    """Our side; the session ends with the program's input."""
     words = [KIND.source, ROUTER_4, str(OUR_AS), OUR_ID, order]
-    program = subprocess.Popen(
-        near.command([sys.executable, "-c", PROGRAM, *words]),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    command = near.command([sys.executable, "-c", PROGRAM, *words])
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
+        try:
+            yield program
+        finally:
+            program.communicate()
+
+
+def connections_until_decided(program: subprocess.Popen[str], router: Router) -> int:
+    """See that one session is left, the first there was, and return how many connections it took."""
     assert program.stdout is not None
-    return json.loads(program.stdout.readline()), program
+    status = json.loads(program.stdout.readline())
+    assert status["state"] == "ESTABLISHED", status
+    assert status["established_sessions"] == 1, status
+    router.wait_established(KIND.source)
+    router.wait_route("203.0.113.1/32")
+    return int(status["successful_connections"])
 
 
-@pytest.mark.parametrize("router_id", IDENTIFIERS.values(), ids=IDENTIFIERS)
-@pytest.mark.parametrize("daemon", [Bird, Frr, GoBgp, OpenBgpd], ids=lambda daemon: str(daemon.NAME))
+@identifiers()
+@pytest.mark.parametrize("daemon", [Bird, Frr, GoBgp], ids=lambda daemon: str(daemon.NAME))
 def test_collision_leaves_one_session(
     wire: tuple[Namespace, Namespace], daemon: type[Router], router_id: str
 ) -> None:
@@ -120,14 +133,6 @@ def test_collision_leaves_one_session(
     made = []
     with running(daemon(far, configuration(daemon, router_id))) as router:
         for order in ORDERS * ROUNDS[daemon]:
-            status, program = collide(near, order)
-            with program:
-                try:
-                    assert status["state"] == "ESTABLISHED", (order, status)
-                    assert status["established_sessions"] == 1, (order, status)
-                    router.wait_established(KIND.source)
-                    router.wait_route("203.0.113.1/32")
-                finally:
-                    program.communicate()
-            made.append(status["successful_connections"])
+            with dialer(near, order) as program:
+                made.append(connections_until_decided(program, router))
     print(f"{daemon.NAME}: connections in each round {made}")

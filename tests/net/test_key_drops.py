@@ -92,7 +92,7 @@ def down_reason(**settings: Any) -> str:
 
 @needs_md5
 def test_attempt_that_times_out_says_what_was_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    readings = counts({"TCPMD5Failure": 7}, {"TCPMD5Failure": 7}, {"TCPMD5Failure": 10})
+    readings = counts({"TCPMD5Failure": 7}, {"TCPMD5Failure": 10})
     monkeypatch.setattr("rhi.net.session.read_key_drops", readings)
 
     assert down_reason(password=KEY) == f"Connection failed (timed out; {WRONG_KEY})"

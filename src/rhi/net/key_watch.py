@@ -26,7 +26,7 @@ class KeyWatch:
         """`sessions` returns those to tell; `logs` is for dynamic peers that have keys."""
         self._sessions = sessions
         self._logs = logs
-        self._logged = read_key_drops()
+        self._drops = self._logged = read_key_drops()
         self._logged_at = -LOG_INTERVAL
         self._timer: asyncio.TimerHandle | None = None
 
@@ -43,13 +43,13 @@ class KeyWatch:
     def _look(self) -> None:
         self._timer = None
         self.start()
-        drops = read_key_drops()
+        before, self._drops = self._drops, read_key_drops()
         for session in self._sessions():
-            session.note_key_drops(drops)
+            session.note_key_drops(before, self._drops)
         now = asyncio.get_running_loop().time()
         if self._logs and now - self._logged_at >= LOG_INTERVAL:
-            hint = key_hint(self._logged, drops, has_key=True)
-            self._logged = drops
+            hint = key_hint(self._logged, self._drops, has_key=True)
+            self._logged = self._drops
             if hint:
                 self._logged_at = now
                 log.warning("dynamic peers: %s", hint)

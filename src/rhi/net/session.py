@@ -72,7 +72,8 @@ class PeerSession:
         self._connections: dict[int, TcpConnection] = {}
         self._dialed: dict[int, socket.socket] = {}
         self._keys: dict[int, SocketKeys] = {}
-        self._key_drops: KeyDrops = read_key_drops()
+        # when an attempt began, or the peer was last heard
+        self._key_drops: KeyDrops | None = None
         self._has_heard = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = NEVER
@@ -179,15 +180,14 @@ class PeerSession:
         missing = self._told_bytes - connection.acknowledged_bytes
         return f"has not acknowledged {missing} bytes" if missing > 0 else None
 
-    def note_key_drops(self, drops: KeyDrops) -> None:
-        """Look at what the kernel has dropped over keys by now; called every few seconds."""
+    def note_key_drops(self, before: KeyDrops, drops: KeyDrops) -> None:
+        """Look at what the kernel has dropped over keys, by now and by the last look some seconds ago."""
         parameters = self.peer.parameters
         if self.is_open:
             if self._has_heard:
                 self._key_drops, self._has_heard = drops, False
         elif parameters.passive and self.peer.state is State.ACTIVE:
-            hint = key_hint(self._key_drops, drops, has_key=secret_of(parameters) is not None)
-            self._key_drops = drops
+            hint = key_hint(before, drops, has_key=secret_of(parameters) is not None)
             if hint:
                 self.peer.kept_out(hint)
                 self._drive()
@@ -386,7 +386,8 @@ class PeerSession:
     def _explain_silence(self) -> str:
         """What is known of why the peer is not heard, as far as keys go."""
         has_key = secret_of(self.peer.parameters) is not None
-        hint = key_hint(self._key_drops, read_key_drops(), has_key=has_key)
+        before = self._key_drops
+        hint = "" if before is None else key_hint(before, read_key_drops(), has_key=has_key)
         if not hint and has_key and self._dialing:
             hint = "a peer with another key, or with none, does not answer either"
         return hint

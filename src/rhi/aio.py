@@ -17,6 +17,7 @@ from rhi.model.events import Event
 from rhi.model.observer import Observer
 from rhi.model.parameters import Parameters
 from rhi.model.prefix import IPAddress, Prefix, PrefixLike
+from rhi.model.route_set import RouteSet
 from rhi.model.status import Flushed, Status
 from rhi.net.drain import Drain
 from rhi.net.drain_plan import DEFAULT_FLUSH_TIMEOUT, DEFAULT_WAIT, DrainPlan
@@ -193,7 +194,7 @@ class Pool(PoolMethods):
         if not self._closed:
             self._driver.withdraw(prefix)
 
-    def _replace(self, routes: dict[Prefix, PathAttributes]) -> None:
+    def _replace(self, routes: RouteSet) -> None:
         if not self._closed:
             self._driver.replace(routes)
 

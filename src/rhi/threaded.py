@@ -21,6 +21,7 @@ from threading import Condition, RLock, Thread, current_thread
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
+from rhi.core.route_table import REPLACE_STEP
 from rhi.errors import SocketOptionError
 from rhi.model.attributes import PathAttributes
 from rhi.model.drain import DrainStep
@@ -28,6 +29,7 @@ from rhi.model.events import Event
 from rhi.model.observer import Observer
 from rhi.model.parameters import Parameters
 from rhi.model.prefix import IPAddress, Prefix, PrefixLike
+from rhi.model.route_set import RouteSet
 from rhi.model.status import Flushed, Status
 from rhi.net.drain_handle import Drain
 from rhi.net.drain_plan import DEFAULT_FLUSH_TIMEOUT, DEFAULT_WAIT, DrainPlan
@@ -65,7 +67,7 @@ class _Changes:
 
     def __init__(self) -> None:
         self._lock = RLock()  # re-entrant, as all here: a signal handler may come in between
-        self._whole: dict[Prefix, PathAttributes] | None = None
+        self._whole: RouteSet | None = None
         self._single: dict[Prefix, PathAttributes | None] = {}
 
     def put(self, prefix: Prefix, attributes: PathAttributes | None) -> None:
@@ -73,13 +75,13 @@ class _Changes:
         with self._lock:
             self._single[prefix] = attributes
 
-    def replace(self, routes: dict[Prefix, PathAttributes]) -> None:
+    def replace(self, routes: RouteSet) -> None:
         """The whole set; changes noted before do not count any more."""
         with self._lock:
             self._whole = routes
             self._single = {}
 
-    def take(self) -> tuple[dict[Prefix, PathAttributes] | None, dict[Prefix, PathAttributes | None]] | None:
+    def take(self) -> tuple[RouteSet | None, dict[Prefix, PathAttributes | None]] | None:
         """What has been noted, to be applied in this order; None when another thread is about to note more.
 
         The I/O thread must not wait here: who holds the lock may be in a signal handler that waits for it.
@@ -347,7 +349,7 @@ class Pool(PoolMethods):
         self._changes.put(prefix, None)
         self._schedule()
 
-    def _replace(self, routes: dict[Prefix, PathAttributes]) -> None:
+    def _replace(self, routes: RouteSet) -> None:
         self._overtake(None)
         self._changes.replace(routes)
         self._schedule()
@@ -491,7 +493,7 @@ class Pool(PoolMethods):
             whole, single = taken
             self._applying = iter(single.items())
             if whole is not None:
-                self._replacing = self._driver.replace_in_steps(whole, CHANGES_PER_TURN)
+                self._replacing = self._driver.replace_in_steps(whole, REPLACE_STEP)
             return whole is not None or bool(single)
         for prefix, attributes in batch:
             if attributes is None:

@@ -13,6 +13,7 @@ from rhi.core.route_table import RouteTable
 from rhi.model.attributes import PathAttributes
 from rhi.model.parameters import Parameters
 from rhi.model.prefix import Family, Prefix, to_prefix
+from rhi.model.route_set import RouteSet
 from tests.core.script import UPDATE, cut
 
 V4, V6 = Family.IPV4_UNICAST, Family.IPV6_UNICAST
@@ -390,9 +391,7 @@ def test_pull_compares_only_so_many_routes_at_once(monkeypatch: pytest.MonkeyPat
 def test_end_of_rib_waits_for_a_replace_that_comes_in_steps() -> None:
     table = RouteTable()
     made = rib(table)
-    steps = table.replace_in_steps({host(number): PLAIN for number in range(9)}, 4)
-    next(steps)
-    next(steps)
+    steps = table.replace_in_steps(RouteSet.of({host(number): PLAIN for number in range(9)}), 4)
     next(steps)
 
     assert END_OF_RIB not in pulled(made)
@@ -403,7 +402,7 @@ def test_end_of_rib_waits_for_a_replace_that_comes_in_steps() -> None:
 
 
 def test_changes_far_apart_are_followed_in_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rhi.core.route_table.BULK", 2)
+    monkeypatch.setattr("rhi.core.route_block.BULK", 2)
     table = RouteTable()
     table.replace({host(number): PLAIN for number in range(100)})
     made = rib(table)

@@ -21,12 +21,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from rhi.core import adj_rib_out, route_table
+from rhi.core import adj_rib_out, replacement, route_block, route_table
 from rhi.core.route_table import RouteTable
 from rhi.model.attributes import PathAttributes
 from rhi.model.events import RoutesReceived, SessionUp
 from rhi.model.parameters import Parameters
 from rhi.model.prefix import FAMILY_OF_VERSION, Family, Prefix, to_prefix
+from rhi.model.route_set import RouteSet
 from rhi.model.status import Status
 from rhi.testing.pair import End, Pair
 from tests.core.script import ROUTE_REFRESH, cut, message
@@ -148,6 +149,7 @@ class History(RuleBasedStateMachine):
         internal=st.booleans(),
         multiprotocol=st.tuples(st.sampled_from([True, True, False]), st.sampled_from([True, True, False])),
         over_ipv6=st.booleans(),
+        step=st.sampled_from([1, 2, 7, route_table.REPLACE_STEP]),
         chunk=st.sampled_from([1, 30, 200, 4096, 65536]),
         capacity=st.sampled_from([1, 100, 5000, 65536]),
         extended=st.booleans(),
@@ -161,6 +163,7 @@ class History(RuleBasedStateMachine):
         internal: bool,
         multiprotocol: tuple[bool, bool],
         over_ipv6: bool,
+        step: int,
         chunk: int,
         capacity: int,
         extended: bool,
@@ -169,11 +172,15 @@ class History(RuleBasedStateMachine):
         live: dict[str, Any],
     ) -> None:
         if is_small:
-            self.patch.setattr(route_table, "BULK", 4)
-            self.patch.setattr(route_table, "MAX_JOURNAL", 6)
-            self.patch.setattr(route_table, "MIN_SWEEP", 3)
+            self.patch.setattr(route_block, "BULK", 4)
+            self.patch.setattr(route_block, "MAX_JOURNAL", 6)
+            self.patch.setattr(route_block, "MIN_SWEEP", 3)
+            self.patch.setattr(route_block, "MAX_SWEEP", 40)
+            self.patch.setattr(replacement, "_CHEAP", 2)
             self.patch.setattr(adj_rib_out, "_JOURNAL_STEP", 2)
             self.patch.setattr(adj_rib_out, "_MIN_COLLECT", 4)
+        self.patch.setattr(route_table, "REPLACE_STEP", step)
+        self.step = step
         self.fixed: dict[str, Any] = {
             "as_number": LEFT_AS,
             "multiprotocol": multiprotocol[0],
@@ -244,6 +251,13 @@ class History(RuleBasedStateMachine):
         keys = routes.keys() | self.wanted.keys()
         changes = sum(routes.get(key) != self.wanted.get(key) for key in keys)
         assert self.pair.left.table.replace(routes) == changes
+        self.wanted = dict(routes)
+        self.note()
+
+    @rule(routes=st.lists(ROUTES, max_size=20).map(dict))
+    def replace_while_bytes_flow(self, routes: dict[Prefix, PathAttributes]) -> None:
+        for _ in self.pair.left.table.replace_in_steps(RouteSet.of(routes), self.step):
+            self.pair.settle()
         self.wanted = dict(routes)
         self.note()
 
@@ -370,8 +384,8 @@ class History(RuleBasedStateMachine):
         assert len(table.store.by_id) == len(set(self.wanted.values()))
         for block in table.blocks(Family.IPV4_UNICAST) + table.blocks(Family.IPV6_UNICAST):
             assert len(block.nlri) == block.record_size * len(block.ids)
-            assert len(block.journal) <= max(route_table.MAX_JOURNAL, len(block.ids) // 2)
-            assert len(block.ids) <= 3 * self.peak + route_table.MIN_SWEEP
+            assert len(block.journal) <= max(route_block.MAX_JOURNAL, len(block.ids) // 2)
+            assert len(block.ids) <= 3 * self.peak + route_block.MIN_SWEEP
 
 
 def told_in_this_session(end: End) -> tuple[int, int]:
@@ -480,7 +494,7 @@ def test_churn_of_distinct_prefixes_with_a_slow_reader_does_not_grow() -> None:
 
     (block,) = table.blocks(Family.IPV4_UNICAST)
     assert len(block.ids) < 1500
-    assert len(block.journal) <= route_table.MAX_JOURNAL
+    assert len(block.journal) <= route_block.MAX_JOURNAL
     assert len(table.store.by_id) <= 11
     pair.right.is_reading = True
     pair.settle()

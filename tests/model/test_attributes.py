@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from rhi.errors import InvalidValueError
-from rhi.model.attributes import NO_ATTRIBUTES, Origin, PathAttributes, Route, check_next_hop, route_map
+from rhi.model.attributes import NO_ATTRIBUTES, Origin, PathAttributes, Route, check_next_hop
 from rhi.model.communities import Community, ExtendedCommunity, LargeCommunity
 from rhi.model.prefix import Family, Prefix, to_prefix
 from tests.model.anything import ANYTHING, refusal, refusal_or_none
@@ -170,40 +169,6 @@ def test_route_of_anything_is_a_route_or_one_sentence(value: Any) -> None:
     refusal_or_none(Route, to_prefix("192.0.2.1"), value)
 
 
-def test_route_map_list_has_the_attributes_given_but_for_routes_with_their_own() -> None:
-    own, common = PathAttributes(med=1), PathAttributes(med=2)
-
-    found = route_map(["192.0.2.1", Route.of("192.0.2.2", own), ip_address("2001:db8::1")], common)
-
-    assert found == {
-        to_prefix("192.0.2.1"): common,
-        to_prefix("192.0.2.2"): own,
-        to_prefix("2001:db8::1"): common,
-    }
-
-
-def test_route_map_mapping_gives_each_route_its_attributes() -> None:
-    own = PathAttributes(med=1)
-
-    assert route_map({"192.0.2.1": own}) == {to_prefix("192.0.2.1"): own}
-
-
-def test_route_map_route_given_twice_is_the_last() -> None:
-    last = PathAttributes(med=2)
-
-    assert route_map(["192.0.2.1", Route.of("192.0.2.1/32", last)]) == {to_prefix("192.0.2.1"): last}
-
-
-@pytest.mark.parametrize("routes", ["192.0.2.1", ip_network("192.0.2.0/24"), b"ab", 5, None])
-def test_route_map_single_value_is_not_taken_apart(routes: Any) -> None:
-    assert refusal(route_map, routes) == f"routes {routes!r}: must be a list"
-
-
-@given(st.one_of(ANYTHING, st.dictionaries(st.sampled_from(["192.0.2.1", "x", "::1"]), ANYTHING)))
-def test_route_map_anything_is_taken_or_one_sentence(routes: Any) -> None:
-    refusal_or_none(route_map, routes)
-
-
 @pytest.mark.parametrize(
     "made_by_hand",
     [
@@ -220,9 +185,3 @@ def test_prefix_made_by_hand_that_does_not_fit_is_refused(made_by_hand: Prefix) 
     for use in (Route, Route.of, to_prefix):
         with pytest.raises(InvalidValueError, match=r"is no Prefix; make it with rhi\.Route\.of"):
             use(made_by_hand)
-
-
-def test_route_map_refuses_a_route_with_attributes_twice() -> None:
-    routes: Any = {Route.of("192.0.2.1"): PathAttributes(med=1)}
-
-    assert refusal(route_map, routes) == "route 192.0.2.1: has attributes twice; use its prefix as the key"

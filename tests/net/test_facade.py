@@ -8,6 +8,7 @@ import pytest
 
 import rhi
 from rhi.model.prefix import to_prefix
+from rhi.model.route_set import RouteSet
 from rhi.net.facade import PoolMethods, check_timeout
 from tests.model.anything import refusal
 
@@ -26,8 +27,8 @@ class Noted(PoolMethods):
     def _withdraw(self, prefix: rhi.Prefix) -> None:
         del self.routes[prefix]
 
-    def _replace(self, routes: dict[rhi.Prefix, rhi.PathAttributes]) -> None:
-        self.routes = routes
+    def _replace(self, routes: RouteSet) -> None:
+        self.routes = dict(routes.routes())
 
     def _configure(self, peers: Any, allow_reset: bool) -> None:
         raise AssertionError("nobody asked for this")

@@ -17,8 +17,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
+from rhi.core.attribute_store import ABSENT
 from rhi.core.export import TOO_LARGE, Exported, ExportPolicy, HeldBack
-from rhi.core.route_table import ABSENT, RouteBlock, RouteTable
+from rhi.core.route_block import RouteBlock, is_uniform
+from rhi.core.route_table import RouteTable
 from rhi.model.prefix import Family, Prefix
 from rhi.wire.attributes import OPTIONAL, attribute_header
 from rhi.wire.iana import AttributeCode, MessageType, RefreshSubtype
@@ -152,8 +154,9 @@ class _BlockView:
         self._walk_end = len(block.ids)
         block.attach(self)
 
-    def holds(self, slot: int) -> bool:
-        return slot < len(self.sent) and self.sent[slot] != NOT_SENT
+    def held_in(self, start: int, stop: int) -> int:
+        sent = self.sent[start:stop]
+        return len(sent) - (sent.tobytes() if sent.itemsize == 1 else sent).count(NOT_SENT)
 
     def walk(self, start: int, stop: int) -> None:
         if self.is_walking:
@@ -217,9 +220,9 @@ class _BlockView:
         block = self.block
         number = rib.wanted(self, start)
         stop = min(end, start + rib.capacity(block, number))
-        if rib.policy.passes[block.family] is None and _is_uniform(block.ids, start, stop):
+        if rib.policy.passes[block.family] is None and is_uniform(block.ids[start:stop]):
             sent = self.sent[start]
-            if _is_uniform(self.sent, start, stop):
+            if is_uniform(self.sent[start:stop]):
                 if sent != number:
                     batch.add_run(self, number, start, stop)
                     self.sent[start:stop] = array(self.sent.typecode, [number]) * (stop - start)
@@ -239,12 +242,6 @@ class _BlockView:
                 self.sent[slot] = number
                 self.held += int(number != NOT_SENT) - int(sent != NOT_SENT)
                 batch.add(self, number, slot)
-
-
-def _is_uniform(values: "array[int]", start: int, stop: int) -> bool:
-    """Whether all values of the range are the same; a comparison of bytes, not of numbers."""
-    packed = values[start:stop].tobytes()
-    return packed == packed[: values.itemsize] * (stop - start)
 
 
 class AdjRibOut:

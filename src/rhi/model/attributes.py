@@ -1,7 +1,7 @@
 """What a route carries besides its destination: `PathAttributes`, and `Route`, the two together."""
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +17,7 @@ from rhi.model.checks import (
 )
 from rhi.model.communities import Community, ExtendedCommunity, LargeCommunity
 from rhi.model.prefix import IPAddress, Prefix, PrefixLike, to_prefix
-from rhi.model.wording import listed, shown
+from rhi.model.wording import shown
 
 
 class Origin(enum.IntEnum):
@@ -135,29 +135,3 @@ def check_next_hop(prefix: Prefix, attributes: PathAttributes) -> None:
             f"route {prefix}: next hop {next_hop} is of the other address family; "
             f"give an {'IPv4' if prefix.family.size == 4 else 'IPv6'} address"
         )
-
-
-def route_map(
-    routes: Iterable[RouteLike] | Mapping[PrefixLike, PathAttributes],
-    attributes: PathAttributes = NO_ATTRIBUTES,
-) -> dict[Prefix, PathAttributes]:
-    """A whole set of routes by destination; of those given twice the last counts.
-
-    Args:
-        routes: routes, or a mapping from route to its attributes.
-        attributes: of all routes that are not `Route` objects.
-
-    Raises:
-        InvalidValueError: a route is wrong.
-    """
-    found: dict[Prefix, PathAttributes] = {}
-    if isinstance(routes, Mapping):
-        pairs: Iterable[tuple[RouteLike, PathAttributes]] = routes.items()
-    else:
-        pairs = ((route, attributes) for route in listed(routes, "routes"))
-    for value, its_attributes in pairs:
-        if isinstance(value, Route) and isinstance(routes, Mapping):
-            raise InvalidValueError(f"route {value.prefix}: has attributes twice; use its prefix as the key")
-        route = Route.of(value, its_attributes)
-        found[route.prefix] = route.attributes
-    return found

@@ -11,11 +11,12 @@ from ipaddress import IPv4Address
 from typing import Generic, TypeVar
 
 from rhi.errors import EmptyTableError, InvalidValueError
-from rhi.model.attributes import NO_ATTRIBUTES, PathAttributes, Route, RouteLike, route_map
+from rhi.model.attributes import NO_ATTRIBUTES, PathAttributes, Route, RouteLike
 from rhi.model.events import Event, PeerAdded, RoutesReceived, SessionDown
 from rhi.model.observer import Observer
 from rhi.model.parameters import Parameters, to_router_id, to_seconds
 from rhi.model.prefix import IPAddress, Prefix, PrefixLike, to_prefix
+from rhi.model.route_set import RouteSet, route_set
 from rhi.model.wording import listed, shown
 from rhi.net.dynamic import MAX_DYNAMIC_PEERS, MAX_PER_SOURCE, DynamicLimits
 from rhi.net.endpoint import ListenAddress
@@ -31,7 +32,7 @@ from rhi.net.pool import (
 
 log = logging.getLogger("rhi")
 
-Routes = Iterable[RouteLike] | Mapping[PrefixLike, PathAttributes]
+Routes = Iterable[RouteLike] | Mapping[PrefixLike, PathAttributes] | RouteSet
 Listen = Iterable[ListenAddress | str | tuple[str, int]]
 
 
@@ -41,7 +42,7 @@ class PoolSettings:
 
     router_id: IPv4Address
     peers: ParsedPeers
-    routes: dict[Prefix, PathAttributes]
+    routes: RouteSet
     listen: list[ListenAddress]
     dynamic_peers: ParsedDynamicPeers
     reports_routes: bool
@@ -70,7 +71,7 @@ class PoolSettings:
         return cls(
             to_router_id(router_id),
             parse_peers(peers or {}),
-            route_map(routes),
+            route_set(routes),
             [ListenAddress.parse(address) for address in listed(listen, "listen")],
             parse_dynamic_peers(dynamic_peers or {}),
             reports_routes or _watches_routes(observer),
@@ -130,7 +131,7 @@ class PoolMethods(ABC):
             EmptyTableError: there are no routes, and `allow_empty` is not set.
             InvalidValueError: a route or `attributes` is wrong; nothing is changed then.
         """
-        found = route_map(routes, _to_attributes(attributes))
+        found = route_set(routes, _to_attributes(attributes))
         if not found and not allow_empty:
             raise EmptyTableError("replace: no routes given; pass allow_empty=True to withdraw everything")
         self._replace(found)
@@ -161,7 +162,7 @@ class PoolMethods(ABC):
     def _withdraw(self, prefix: Prefix) -> None: ...
 
     @abstractmethod
-    def _replace(self, routes: dict[Prefix, PathAttributes]) -> None: ...
+    def _replace(self, routes: RouteSet) -> None: ...
 
     @abstractmethod
     def _configure(self, peers: ParsedPeers, allow_reset: bool) -> None: ...

@@ -15,6 +15,7 @@ from rhi.model.attributes import PathAttributes
 from rhi.model.events import Event, PeerAdded, PeerRemoved
 from rhi.model.parameters import Parameters
 from rhi.model.prefix import IPAddress, IPNetwork, Prefix, to_network
+from rhi.model.route_set import RouteSet
 from rhi.model.status import Flushed, Status
 from rhi.model.wording import shown
 from rhi.net.connection import CLOSE_TIME
@@ -219,13 +220,13 @@ class PoolDriver:
         if self._table.withdraw(prefix):
             self._wake()
 
-    def replace(self, routes: Mapping[Prefix, PathAttributes]) -> None:
+    def replace(self, routes: RouteSet) -> None:
         """Want exactly these routes."""
         self._drains.replaced()
         if self._table.replace(routes):
             self._wake()
 
-    def replace_in_steps(self, routes: Mapping[Prefix, PathAttributes], step: int) -> Iterator[None]:
+    def replace_in_steps(self, routes: RouteSet, step: int) -> Iterator[None]:
         """`replace`, coming back after each `step` routes; nothing else may change the routes in between."""
         self._drains.replaced()
         for changed in self._table.replace_in_steps(routes, step):

@@ -1,0 +1,379 @@
+"""Routes of one family and one prefix length: what is wanted of them, and who has yet to be told.
+
+The NLRI records of all routes stand one behind the other in one buffer, beside an array that names each one's
+attribute set, so that a run of routes with equal attributes is sent by slicing the buffer. A route keeps its
+place (slot) as long as any peer may hold it. Slots are found by address: as a number where an array can read
+the addresses as such, else by their bytes, so that a million routes are looked up without making objects.
+
+Changes reach the peers in two ways. A few are written to the block's journal, which each reader follows at
+its own pace. Many at once, or a journal that has grown too long for a slow reader, tell the readers to walk
+over a range of slots and compare. Either way a reader sees only the last state of a slot: memory depends on
+the number of routes, never on their history, and a change costs the same however many peers there are.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from struct import unpack
+from typing import Final, Protocol
+
+from rhi.core.attribute_store import ABSENT, AttributeStore
+from rhi.model.prefix import Family, Prefix
+
+# Below this many changes in one call, the journal is cheaper for readers than walking from the first to the
+# last.
+BULK: Final = 512
+# So many slots in the range for each change are too many to walk over.
+SPARSE: Final = 8
+# A journal longer than this and than half the block is dropped, and its readers walk.
+MAX_JOURNAL: Final = 4096
+# Withdrawn slots are looked over once there are this many and again when as many have come.
+MIN_SWEEP: Final = 64
+# So many slots are looked over at once: some milliseconds.
+MAX_SWEEP: Final = 16384
+
+# Stands for the length in the record of a slot that is free.
+FREE: Final = 255
+
+# Array types that read addresses of so many bytes as numbers, and whether their bytes must be swapped for it.
+_WORDS: Final = {1: "B", 2: "H", 4: "I", 8: "Q"}
+_IS_SWAPPED: Final = array("H", b"\0\1")[0] != 1
+
+Key = int | bytes
+# Slots one behind the other, or anywhere.
+Slots = Sequence[int]
+
+
+class Reader(Protocol):
+    """A peer's view of a block, as the block needs to know it."""
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the peer has yet to be told something."""
+
+    @property
+    def held(self) -> int:
+        """Number of routes the peer has been told."""
+
+    def held_in(self, start: int, stop: int) -> int:
+        """Number of routes the peer has been told in the slots from `start` to before `stop`."""
+
+    def walk(self, start: int, stop: int) -> None:
+        """Compare all slots from `start` to before `stop` when there is time."""
+
+    def journal_dropped(self) -> None:
+        """The journal starts anew: walk if anything in it was unread."""
+
+
+class RouteBlock:
+    """Routes of one family and one prefix length.
+
+    Attributes:
+        nlri: the records of all slots, `record_size` bytes each.
+        records_version: grows when the record of a slot changes; new slots at the end do not count.
+        ids: attribute id of each slot, ABSENT where the route is not wanted.
+        version: grows with every change.
+        size: number of wanted routes.
+        counts: the same by attribute id.
+        journal: slots that changed, oldest first; `journal_start` counts the entries that came before.
+    """
+
+    def __init__(self, family: Family, length: int, store: AttributeStore) -> None:
+        self.family = family
+        self.length = length
+        self.record_size = 1 + (length + 7) // 8
+        self.nlri = bytearray()
+        self.records_version = 0
+        self.ids = array("I")
+        self.version = 0
+        self.size = 0
+        self.counts: dict[int, int] = {}
+        self.journal = array("I")
+        self.journal_start = 0
+        self.readers: list[Reader] = []
+        self._store = store
+        self._slots: dict[Key, int] = {}
+        self._free: list[range] = []
+        self._withdrawn: list[range] = []
+        self._withdrawn_size = 0
+        self._next_sweep = MIN_SWEEP
+
+    @property
+    def journal_end(self) -> int:
+        """Number of the next journal entry."""
+        return self.journal_start + len(self.journal)
+
+    def packed(self, slot: int) -> bytes:
+        """Address bytes of the route in `slot`."""
+        start = slot * self.record_size
+        return bytes(self.nlri[start + 1 : start + self.record_size])
+
+    def prefix(self, slot: int) -> Prefix:
+        """The route in `slot`."""
+        return Prefix(self.family, self.length, self.packed(slot))
+
+    def get(self, packed: bytes) -> int:
+        """Attribute id of a route; ABSENT when it is not wanted."""
+        slot = self._slots.get(_key(packed))
+        return ABSENT if slot is None else self.ids[slot]
+
+    def put(self, packed: bytes, number: int) -> None:
+        """Want a route with the attributes of `number`, which the caller has acquired for it."""
+        key = _key(packed)
+        slot = self._slots.get(key)
+        if slot is None:
+            slot = self._new_slot(key, bytes((self.length,)) + packed)
+        self._store.add_uses(number, 1)
+        self._assign((slot,), number)
+        self._store.release(number)
+        self.publish((slot,))
+
+    def drop(self, packed: bytes) -> bool:
+        """Want a route no longer; false when it was not wanted."""
+        slot = self._slots.get(_key(packed))
+        if slot is None or self.ids[slot] == ABSENT:
+            return False
+        self._assign((slot,), ABSENT)
+        self.publish((slot,))
+        return True
+
+    # hot: bench B2, B8
+    def slots_of(self, nlri: bytes, guess: int) -> Slots:
+        """The slots of records, of which some may come twice; those that are new get one.
+
+        `guess`: the slot that the first may be found in, the others behind it.
+        """
+        count = len(nlri) // self.record_size
+        if self.nlri[guess * self.record_size : (guess + count) * self.record_size] == nlri:
+            return range(guess, guess + count)
+        keys = _keys(nlri, self.record_size)
+        start = len(self.ids)
+        fresh = range(start, start + count)
+        found = list(map(self._slots.setdefault, keys, fresh))
+        if found[-1] == fresh[-1] and found == list(fresh):
+            return self._place_run(keys, nlri, fresh)
+        # some have slots already: the others get theirs one by one instead of the numbers just given
+        settled = {}
+        for at, number in enumerate(found):
+            if number == start + at:
+                record = nlri[at * self.record_size : (at + 1) * self.record_size]
+                settled[number] = self._new_slot(keys[at], record)
+        return [settled.get(number, number) for number in found] if settled else found
+
+    def assign(self, slots: Slots, number: int) -> Slots:
+        """Want the routes in `slots` with the attributes of `number`, or no longer; uses are counted here.
+
+        Returns the slots for which that was a change: they are to be published.
+        """
+        ids = self.ids
+        if isinstance(slots, range):
+            its_ids = ids[slots.start : slots.stop]
+            if is_uniform(its_ids):
+                changed: Slots = slots if its_ids[0] != number else ()
+            else:
+                changed = [slot for slot in slots if ids[slot] != number]
+        else:
+            changed = list(dict.fromkeys([slot for slot in slots if ids[slot] != number]))
+        if changed:
+            if number != ABSENT:
+                self._store.add_uses(number, len(changed))
+            self._assign(changed, number)
+        return changed
+
+    def publish(self, changed: Slots) -> None:
+        """Let readers know of slots that have changed, and tidy up."""
+        self.version += len(changed)
+        if self.readers and changed:
+            is_run = isinstance(changed, range)
+            start, stop = (changed[0], changed[-1] + 1) if is_run else (min(changed), max(changed) + 1)
+            # a walk over slots that lie far apart would compare many that have not changed
+            if len(changed) >= BULK and stop - start <= SPARSE * len(changed):
+                for reader in self.readers:
+                    reader.walk(start, stop)
+            else:
+                self.journal.extend(changed)
+                if len(self.journal) > max(MAX_JOURNAL, len(self.ids) // 2):
+                    self._drop_journal()
+        if self._withdrawn_size >= self._next_sweep:
+            self._sweep()
+
+    def routes(self) -> Iterator[tuple[bytes, int]]:
+        """Address bytes and attribute id of each wanted route."""
+        return ((self.packed(slot), number) for slot, number in enumerate(self.ids) if number != ABSENT)
+
+    def attach(self, reader: Reader) -> None:
+        """Tell `reader` of changes from now on."""
+        self.readers.append(reader)
+
+    def detach(self, reader: Reader) -> None:
+        """Tell `reader` no more; what it held is nobody's any longer."""
+        self.readers.remove(reader)
+        self._next_sweep = MIN_SWEEP
+        if not self.readers:
+            self._drop_journal()
+        self._sweep()
+
+    def reader_caught_up(self) -> None:
+        """A reader has told its peer everything: withdrawn routes may have become nobody's."""
+        if self._withdrawn_size >= MIN_SWEEP and not any(reader.is_behind for reader in self.readers):
+            self._sweep()
+
+    def _new_slot(self, key: Key, record: bytes) -> int:
+        if self._free:
+            slots = self._free.pop()
+            slot = slots[-1]
+            if len(slots) > 1:
+                self._free.append(slots[:-1])
+            self.nlri[slot * self.record_size : (slot + 1) * self.record_size] = record
+            self.records_version += 1
+        else:
+            slot = len(self.ids)
+            self.ids.append(ABSENT)
+            self.nlri += record
+        self._slots[key] = slot
+        return slot
+
+    def _place_run(self, keys: Sequence[Key], nlri: bytes, fresh: range) -> range:
+        """Slots for records that are all new: freed ones if enough lie together, else `fresh` at the end."""
+        count = len(fresh)
+        if self._free and len(self._free[-1]) >= count:
+            free = self._free.pop()
+            slots = free[len(free) - count :]
+            if len(free) > count:
+                self._free.append(free[: len(free) - count])
+            self._slots.update(zip(keys, slots, strict=True))
+            self.nlri[slots.start * self.record_size : slots.stop * self.record_size] = nlri
+            self.records_version += 1
+            return slots
+        self.nlri += nlri
+        self.ids.frombytes(bytes(count * self.ids.itemsize))
+        return fresh
+
+    def _assign(self, slots: Slots, number: int) -> None:
+        """Give all `slots`, each of which has another number, this one."""
+        ids, counts = self.ids, self.counts
+        if isinstance(slots, range):
+            its_ids = ids[slots.start : slots.stop]
+            before = Counter({its_ids[0]: len(slots)}) if is_uniform(its_ids) else Counter(its_ids)
+            ids[slots.start : slots.stop] = array("I", [number]) * len(slots)
+        else:
+            before = Counter([ids[slot] for slot in slots])
+            for slot in slots:
+                ids[slot] = number
+        for other, uses in before.items():
+            if other != ABSENT:
+                self.size -= uses
+                self._store.release(other, uses)
+                counts[other] -= uses
+                if not counts[other]:
+                    del counts[other]
+        if number != ABSENT:
+            self.size += len(slots)
+            counts[number] = counts.get(number, 0) + len(slots)
+        else:
+            self._note_withdrawn(slots)
+
+    def _note_withdrawn(self, slots: Slots) -> None:
+        self._withdrawn += [slots] if isinstance(slots, range) else _runs(slots)
+        self._withdrawn_size += len(slots)
+
+    def _drop_journal(self) -> None:
+        for reader in self.readers:
+            reader.journal_dropped()
+        self.journal_start = self.journal_end
+        self.journal = array("I")
+
+    def _sweep(self) -> None:
+        """Free the slots of withdrawn routes that no peer holds any more, as many as are soon done."""
+        if not self.counts and not any(reader.held for reader in self.readers):
+            self._reset()
+            return
+        # who has been told everything holds nothing that is withdrawn
+        behind = [reader for reader in self.readers if reader.is_behind and reader.held]
+        waiting, self._withdrawn, self._withdrawn_size = self._withdrawn, [], 0
+        left = MAX_SWEEP
+        while waiting and left > 0:
+            slots = waiting.pop()
+            if len(slots) > MAX_SWEEP:
+                waiting += [slots[MAX_SWEEP:], slots[:MAX_SWEEP]]
+            else:
+                left -= self._sweep_range(slots, behind, waiting)
+        held = self._withdrawn_size
+        self._withdrawn += waiting
+        self._withdrawn_size += sum(map(len, waiting))
+        self._next_sweep = MIN_SWEEP if waiting else max(MIN_SWEEP, 2 * held)
+
+    def _sweep_range(self, slots: range, behind: list[Reader], waiting: list[range]) -> int:
+        """Free `slots`, note them again as withdrawn, or split them into `waiting`; returns what it cost."""
+        looked = 8 + 2 * len(behind)
+        start, stop, size = slots.start, slots.stop, self.record_size
+        its_ids = self.ids[start:stop]
+        is_one_kind = is_uniform(its_ids) and FREE not in self.nlri[start * size : stop * size : size]
+        if is_one_kind and its_ids[0] != ABSENT:
+            return looked  # wanted again
+        held = max((reader.held_in(start, stop) for reader in behind), default=0)
+        if is_one_kind and not held:
+            self._release(slots)
+            return len(slots)
+        if is_one_kind and held == len(slots):
+            self._note_withdrawn(slots)
+        elif len(slots) > 1:
+            middle = len(slots) // 2
+            waiting += [slots[middle:], slots[:middle]]
+        return looked
+
+    def _release(self, slots: range) -> None:
+        start, stop, size = slots.start, slots.stop, self.record_size
+        for key in _keys(bytes(self.nlri[start * size : stop * size]), size):
+            del self._slots[key]
+        self.nlri[start * size : stop * size : size] = bytes((FREE,)) * len(slots)
+        self.records_version += 1
+        self._free.append(slots)
+
+    def _reset(self) -> None:
+        """Start from an empty buffer: nothing is wanted, and no reader holds anything."""
+        self._slots.clear()
+        self._free.clear()
+        self._withdrawn.clear()
+        self._withdrawn_size = 0
+        self._next_sweep = MIN_SWEEP
+        self.nlri = bytearray()
+        self.records_version += 1
+        self.ids = array("I")
+        self._drop_journal()
+
+
+def is_uniform(values: "array[int]") -> bool:
+    """Whether all values, at least one, are the same; a comparison of bytes, not of numbers."""
+    packed = values.tobytes()
+    return packed == packed[: values.itemsize] * len(values)
+
+
+def _runs(slots: Slots) -> Iterator[range]:
+    """The same slots as ranges, where they lie one behind the other."""
+    start = stop = slots[0]
+    for slot in slots:
+        if slot != stop:
+            yield range(start, stop)
+            start = slot
+        stop = slot + 1
+    yield range(start, stop)
+
+
+def _key(packed: bytes) -> Key:
+    return int.from_bytes(packed, "big") if len(packed) in _WORDS else packed
+
+
+def _keys(nlri: bytes, record_size: int) -> Sequence[Key]:
+    """`_key` of the address bytes of each record."""
+    size = record_size - 1
+    word = _WORDS.get(size)
+    if word is None:
+        return unpack(f"x{size}s" * (len(nlri) // record_size), nlri)
+    packed = bytearray(len(nlri) // record_size * size)
+    for octet in range(size):
+        packed[octet::size] = nlri[1 + octet :: record_size]
+    numbers = array(word, bytes(packed))
+    if _IS_SWAPPED:
+        numbers.byteswap()
+    return numbers

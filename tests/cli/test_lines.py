@@ -1,8 +1,11 @@
 """Lines of `--stdin` and of route files."""
 
 import io
+from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rhi.cli.lines import (
     MAX_LINE,
@@ -17,10 +20,11 @@ from rhi.cli.lines import (
     parse_command,
     parse_routes,
     read_lines,
+    read_routes,
 )
 from rhi.errors import InvalidValueError
 from rhi.model.attributes import Origin, PathAttributes, Route
-from rhi.model.prefix import to_prefix
+from rhi.model.prefix import Prefix, to_prefix
 
 
 def announce(route: str, **attributes: object) -> Announce:
@@ -83,14 +87,14 @@ def test_parse_command_message_of_a_huge_word_is_short() -> None:
 
 
 def test_parse_routes_takes_lines_with_and_without_the_word() -> None:
-    routes = parse_routes(["192.0.2.1 med 5", "", "announce 192.0.2.2", "# end"], "file")
+    routes = list(parse_routes(["192.0.2.1 med 5", "", "announce 192.0.2.2", "# end"], "file"))
 
     assert routes == [announce("192.0.2.1", med=5).route, announce("192.0.2.2").route]
 
 
 def test_parse_routes_wrong_line_is_named_with_file_and_number() -> None:
     with pytest.raises(InvalidValueError, match=r"^file:3: route 'x'"):
-        parse_routes(["192.0.2.1", "", "x"], "file")
+        list(parse_routes(["192.0.2.1", "", "x"], "file"))
 
 
 def test_read_lines_goes_on_behind_lines_that_are_too_long_or_no_text() -> None:
@@ -117,4 +121,50 @@ def test_read_lines_goes_on_behind_lines_that_are_too_long_or_no_text() -> None:
 def test_read_lines_of_an_endless_line_stops_at_the_first_error() -> None:
     """Such as /dev/zero: a file of routes is refused at once, without reading on."""
     with open("/dev/zero", "rb") as endless, pytest.raises(InvalidValueError, match="zero:1: is longer"):
-        parse_routes(read_lines(endless), "zero")
+        read_routes(endless, "zero")
+
+
+LINES = st.sampled_from(
+    [
+        *("192.0.2.1", "192.0.2.2", "2001:db8::1", "announce 192.0.2.3", "192.0.2.1 med 5", "192.0.2.0/24"),
+        *("", "# comment", "192.0.2.4 # comment", "\t192.0.2.5 ", "Announce 192.0.2.6"),
+        *(
+            "announce announce 192.0.2.7",
+            "192.0.2.1 192.0.2.2",
+            "192.0.2.08",
+            "\ufeff192.0.2.9",
+            "\xe9",
+            "\0",
+        ),
+    ]
+)
+
+
+@given(
+    lines=st.lists(LINES, max_size=12),
+    end=st.sampled_from(["", "\n", "\r\n"]),
+    between=st.sampled_from(["\n", "\r\n"]),
+    block=st.sampled_from([1, 20, 65536]),
+)
+def test_read_routes_in_blocks_is_what_each_line_alone_would_be(
+    lines: list[str], end: str, between: str, block: int
+) -> None:
+    data = (between.join(lines) + end).encode()
+
+    def singly() -> dict[Prefix, PathAttributes]:
+        routes = parse_routes(read_lines(io.BytesIO(data)), "file")
+        return {route.prefix: route.attributes for route in routes}
+
+    def in_blocks() -> dict[Prefix, PathAttributes]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("rhi.cli.lines._BLOCK", block)
+            return dict(read_routes(io.BytesIO(data), "file").routes())
+
+    assert outcome(in_blocks) == outcome(singly)
+
+
+def outcome(read: Callable[[], dict[Prefix, PathAttributes]]) -> dict[Prefix, PathAttributes] | str:
+    try:
+        return read()
+    except InvalidValueError as error:
+        return str(error)

@@ -13,6 +13,7 @@ from rhi.model.attributes import PathAttributes
 from rhi.model.drain import Drained, DrainStep
 from rhi.model.events import DrainProgress
 from rhi.model.prefix import Prefix, to_prefix
+from rhi.model.route_set import RouteSet
 from rhi.model.status import Flushed
 from rhi.net.drain import ROUTES_PER_TURN, Drain, Drains
 from rhi.net.drain_plan import DrainPlan
@@ -491,7 +492,7 @@ def test_replace_while_everything_is_withdrawn_stays() -> None:
 def test_drain_waits_for_a_replacement_that_is_under_way(prefixes: tuple[Prefix, ...]) -> None:
     async def main() -> None:
         pool = Pool(A)
-        replacing = pool.table.replace_in_steps({A: MED_5, B: PathAttributes(med=6)}, 1)
+        replacing = pool.table.replace_in_steps(RouteSet.of({A: MED_5, B: PathAttributes(med=6)}), 1)
         next(replacing)
         drain = pool.start(*prefixes, wait=0)
         for _ in range(10):

@@ -32,12 +32,12 @@ from rhi.cli.lines import (
     Undrain,
     Withdraw,
     parse_command,
-    parse_routes,
     read_lines,
+    read_routes,
 )
 from rhi.cli.output import Printer, complain
 from rhi.errors import InvalidValueError
-from rhi.model.attributes import PathAttributes, Route
+from rhi.model.attributes import NO_ATTRIBUTES, PathAttributes
 from rhi.model.communities import Community
 from rhi.model.events import Event, SessionDown, SessionUp
 from rhi.model.parameters import (
@@ -49,7 +49,8 @@ from rhi.model.parameters import (
     to_role,
     to_router_id,
 )
-from rhi.model.prefix import FAMILY_OF_VERSION, to_address, to_ipv4, to_ipv6, to_prefix
+from rhi.model.prefix import FAMILY_OF_VERSION, Prefix, to_address, to_ipv4, to_ipv6, to_prefix
+from rhi.model.route_set import RouteSet
 from rhi.net.drain_plan import DEFAULT_WAIT, MAX_WAIT
 from rhi.net.endpoint import ListenAddress, PeerAddress, PeerInterface, os_error_text, parse_peer
 from rhi.threaded import Pool
@@ -257,10 +258,10 @@ def run(words: list[str]) -> int:
         arguments_parser.error(
             "--drain withdraws the routes, and --keep-routes leaves them: give one of both"
         )
-    routes = [Route(prefix) for prefix in arguments.routes_given]
     with one_sentence(PROG):
-        if arguments.routes is not None:
-            routes = _read_routes(arguments.routes) + routes
+        routes = RouteSet() if arguments.routes is None else _read_routes(arguments.routes)
+        for prefix in arguments.routes_given:
+            routes.add(prefix, NO_ATTRIBUTES)
         parameters = _parameters(arguments)
         return _speak(arguments, parameters, routes)
 
@@ -284,12 +285,12 @@ def _is_given(arguments: argparse.Namespace, option: str) -> bool:
     return bool(getattr(arguments, option[2:].replace("-", "_")))
 
 
-def _speak(arguments: argparse.Namespace, parameters: Parameters, routes: list[Route]) -> int:
+def _speak(arguments: argparse.Namespace, parameters: Parameters, routes: RouteSet) -> int:
     watcher = Watcher(as_json=arguments.json)
     standard_input: StandardInput | None = None
     unsent = UnsentFamily(arguments.peer, parameters)
-    for route in routes:
-        unsent.mind(route)
+    for run in routes.runs():
+        unsent.mind(next(run.prefixes()))
     with stop_signals():
         pool = Pool(
             arguments.router_id,
@@ -344,13 +345,13 @@ class UnsentFamily:
         self._carried = FAMILY_OF_VERSION[6 if isinstance(peer, PeerInterface) else peer.address.version]
         self._is_told = parameters.multiprotocol or isinstance(peer, PeerInterface)
 
-    def mind(self, route: Route) -> None:
+    def mind(self, prefix: Prefix) -> None:
         """Look at a route that is to be announced."""
-        if self._is_told or route.prefix.family is self._carried:
+        if self._is_told or prefix.family is self._carried:
             return
         self._is_told = True
         complain(
-            f"{PROG}: {route.prefix} and the like will not be sent: a session with this peer carries "
+            f"{PROG}: {prefix} and the like will not be sent: a session with this peer carries "
             f"{self._carried.label} routes only, unless -m is given"
         )
 
@@ -397,7 +398,7 @@ class StandardInput:
     def _carry_out(self, command: Command | None) -> None:
         match command:
             case Announce(route):
-                self._unsent.mind(route)
+                self._unsent.mind(route.prefix)
                 self._pool.announce(route)
             case Withdraw(prefix):
                 self._pool.withdraw(prefix)
@@ -425,10 +426,10 @@ class StandardInput:
         return self._pool.flush(max(0.0, deadline - time.monotonic())).behind
 
 
-def _read_routes(path: str) -> list[Route]:
+def _read_routes(path: str) -> RouteSet:
     try:
         with open(path, "rb") as file:
-            return parse_routes(read_lines(file), path)
+            return read_routes(file, path)
     except OSError as error:
         fail(PROG, f"cannot read {path}: {os_error_text(error)}", 1)
     except InvalidValueError as error:

@@ -188,3 +188,13 @@ def test_route_announced_again_takes_its_old_slot() -> None:
     assert len(block.ids) == 3
     assert table.store.by_id[block.get(host(1).packed)] == PathAttributes(med=1)
     assert block.get(host(7).packed) == ABSENT
+
+
+def test_freed_places_are_used_again_however_they_lie() -> None:
+    """Also by a run of new routes for which no stretch of freed places is long enough."""
+    table, block, _ = followed(2000)
+
+    for turn in range(20):
+        table.replace({host(10_000 * turn + 3 * i): PLAIN for i in range(1000 + turn % 3)})
+
+    assert len(block.ids) <= 2 * 2000

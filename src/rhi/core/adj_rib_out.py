@@ -21,11 +21,11 @@ from rhi.core.attribute_store import ABSENT
 from rhi.core.export import TOO_LARGE, Exported, ExportPolicy, HeldBack
 from rhi.core.route_block import RouteBlock, is_uniform
 from rhi.core.route_table import RouteTable
+from rhi.core.update_format import UpdateFormat
 from rhi.model.prefix import Family, Prefix
-from rhi.wire.attributes import OPTIONAL, attribute_header
-from rhi.wire.iana import AttributeCode, MessageType, RefreshSubtype
-from rhi.wire.messages import HEADER_SIZE, RouteRefreshMessage, encode_message
-from rhi.wire.update import end_of_rib_body, update_body
+from rhi.wire.iana import MessageType, RefreshSubtype
+from rhi.wire.messages import RouteRefreshMessage, encode_message
+from rhi.wire.update import end_of_rib_body
 
 NOT_SENT: Final = 0
 STALE: Final = 1  # sent, but to be sent again because the peer asked (RFC 2918)
@@ -38,10 +38,6 @@ _MAX_COMPARED: Final = 4096
 _JOURNAL_STEP: Final = 2048
 # Numbers of Exported are collected when so many are known, and again when they have doubled.
 _MIN_COLLECT: Final = 128
-_UPDATE_OVERHEAD: Final = HEADER_SIZE + 4  # header and the two length fields
-_MP_REACH_OVERHEAD: Final = 4 + 2 + 1 + 1 + 1  # attribute header, AFI, SAFI, next hop length, reserved
-_MP_UNREACH_OVERHEAD: Final = 4 + 2 + 1
-
 _MARK_STALE: Final = bytes([NOT_SENT]) + bytes([STALE]) * 255
 
 
@@ -117,25 +113,38 @@ class _Batch:
             self.flush(view, key)
 
     def add_run(self, view: "_BlockView", number: int, start: int, stop: int) -> None:
-        """Send all slots from `start` to before `stop`, which fit into one message."""
-        record = view.block.record_size
-        self._emit(view, number, bytes(view.block.nlri[start * record : stop * record]), stop - start)
+        """Send all slots from `start` to before `stop`, in as many messages as it takes."""
+        block, exported, layout = view.block, self._rib.exported(number), self._rib.format
+        key = exported, layout.max_message_size, start, stop
+        is_shared = len(block.readers) > 1
+        messages = block.shared_runs.get(key, block.records_version) if is_shared else None
+        if messages is None:
+            nlri = bytes(block.nlri[start * block.record_size : stop * block.record_size])
+            messages = layout.messages(exported, nlri, block.record_size)
+            if is_shared:
+                block.shared_runs.put(key, messages)
+        self._emit(number, messages, stop - start)
+
+    def most_messages(self) -> int:
+        """Number of full messages that are still wanted, at least one."""
+        return max(1, (self._limit - self._size) // self._rib.format.max_message_size)
 
     def flush(self, view: "_BlockView", key: tuple[int, int]) -> None:
         """Make the message of one gathering."""
         slots = self._slots.pop(key)
         nlri, record = view.block.nlri, view.block.record_size
-        self._emit(view, key[1], b"".join([nlri[s * record : (s + 1) * record] for s in slots]), len(slots))
+        records = b"".join([nlri[s * record : (s + 1) * record] for s in slots])
+        messages = self._rib.format.messages(self._rib.exported(key[1]), records, record)
+        self._emit(key[1], messages, len(slots))
 
     def flush_all(self, view: "_BlockView") -> None:
         """Make the messages of all gatherings of `view`, withdrawals first."""
         for key in sorted(key for key in self._slots if key[0] == id(view)):
             self.flush(view, key)
 
-    def _emit(self, view: "_BlockView", number: int, nlri: bytes, count: int) -> None:
-        message = encode_message(MessageType.UPDATE, self._rib.update(number, nlri))
-        self._out.append(message)
-        self._size += len(message)
+    def _emit(self, number: int, messages: bytes, count: int) -> None:
+        self._out.append(messages)
+        self._size += len(messages)
         if number == NOT_SENT:
             self._rib.withdrawn += count
         else:
@@ -212,25 +221,28 @@ class _BlockView:
         while self._walk_at < self._walk_end and not batch.is_full:
             self._walk_at = self._walk_step(rib, batch, self._walk_at, self._walk_end)
         batch.flush_all(self)
-        if not self.is_behind:
-            self.block.reader_caught_up()
 
     def _walk_step(self, rib: "AdjRibOut", batch: _Batch, start: int, end: int) -> int:
-        """Compare slots from `start` on, as many as fit into one message; returns where to go on."""
+        """Compare slots from `start` on, a run of one kind if there is one; returns where to go on."""
         block = self.block
         number = rib.wanted(self, start)
-        stop = min(end, start + rib.capacity(block, number))
-        if rib.policy.passes[block.family] is None and is_uniform(block.ids[start:stop]):
-            sent = self.sent[start]
-            if is_uniform(self.sent[start:stop]):
-                if sent != number:
-                    batch.add_run(self, number, start, stop)
-                    self.sent[start:stop] = array(self.sent.typecode, [number]) * (stop - start)
-                    self.held += (stop - start) * (int(number != NOT_SENT) - int(sent != NOT_SENT))
+        capacity = rib.capacity(block, number)
+        for messages in (batch.most_messages(), 1) if rib.policy.passes[block.family] is None else ():
+            stop = min(end, start + messages * capacity)
+            if is_uniform(block.ids[start:stop]) and is_uniform(self.sent[start:stop]):
+                self._send_run(batch, number, start, stop)
                 return stop
-        stop = min(stop, start + _MAX_COMPARED)
+        stop = min(end, start + capacity, start + _MAX_COMPARED)
         self._compare(rib, batch, range(start, stop))
         return stop
+
+    def _send_run(self, batch: _Batch, number: int, start: int, stop: int) -> None:
+        """Send slots that are of one kind, unless the peer knows them like that."""
+        sent = self.sent[start]
+        if sent != number:
+            batch.add_run(self, number, start, stop)
+            self.sent[start:stop] = array(self.sent.typecode, [number]) * (stop - start)
+            self.held += (stop - start) * (int(number != NOT_SENT) - int(sent != NOT_SENT))
 
     def _compare(self, rib: "AdjRibOut", batch: _Batch, slots: "range | dict[int, None]") -> None:
         """Send what differs, slot by slot."""
@@ -249,6 +261,7 @@ class AdjRibOut:
 
     Attributes:
         policy: what becomes of a route's attributes on the way to this peer.
+        format: makes the messages.
         advertised, withdrawn: routes put into UPDATEs so far.
         end_of_rib_sent: the whole table has been handed over, and End-of-RIB after it.
     """
@@ -269,7 +282,7 @@ class AdjRibOut:
         self.withdrawn = 0
         self.end_of_rib_sent = False
         self._table = table
-        self._max_message_size = max_message_size
+        self.format = UpdateFormat(family, max_message_size)
         self._exports = _Exports()
         self._views: list[_BlockView] = []
         self._wanted: dict[int, int] = {}
@@ -298,7 +311,9 @@ class AdjRibOut:
         )
 
     def pull(self, limit: int) -> list[bytes]:
-        """UPDATE messages of at least `limit` bytes in all, or all there are; End-of-RIB the first time.
+        """UPDATEs of at least `limit` bytes in all, or all there are; End-of-RIB the first time.
+
+        Each value is one or several whole messages.
 
         What is returned counts as sent. Nothing may come of it although there is more to do: ask again while
         `is_pending`, after others have had their turn.
@@ -329,6 +344,12 @@ class AdjRibOut:
             self.end_of_rib_sent = True
             out.append(encode_message(MessageType.UPDATE, end_of_rib_body(self.family)))
         return out
+
+    def tidy(self) -> None:
+        """Nothing is pending, and the last bytes are on their way: let go of routes that are withdrawn."""
+        for view in self._views:
+            if not view.is_behind:
+                view.block.reader_caught_up()
 
     def change_policy(self, policy: ExportPolicy) -> None:
         """Send what comes out differently under another policy; withdraw only what it no longer passes."""
@@ -393,28 +414,12 @@ class AdjRibOut:
         key = (block.record_size, number)
         found = self._capacities.get(key)
         if found is None:
-            found = (
-                self._room(None if number == NOT_SENT else self._exports.by_number[number])
-                // block.record_size
-            )
-            self._capacities[key] = found
+            found = self._capacities[key] = self.format.room(self.exported(number)) // block.record_size
         return found
 
-    def update(self, number: int, nlri: bytes) -> bytes:
-        """The body of an UPDATE for encoded records."""
-        is_ipv4 = self.family is Family.IPV4_UNICAST
-        family = self.family.afi.to_bytes(2, "big") + bytes((self.family.safi,))
-        if number == NOT_SENT:
-            if is_ipv4:
-                return update_body(nlri, b"", b"")
-            header = attribute_header(AttributeCode.MP_UNREACH_NLRI, OPTIONAL, 3 + len(nlri))
-            return update_body(b"", header + family + nlri, b"")
-        exported = self._exports.by_number[number]
-        if not exported.next_hop:
-            return update_body(b"", exported.before + exported.after, nlri)
-        value = family + bytes((len(exported.next_hop),)) + exported.next_hop + b"\0" + nlri
-        header = attribute_header(AttributeCode.MP_REACH_NLRI, OPTIONAL, len(value))
-        return update_body(b"", exported.before + header + value + exported.after, b"")
+    def exported(self, number: int) -> Exported | None:
+        """What `number` stands for; None for NOT_SENT."""
+        return None if number == NOT_SENT else self._exports.by_number[number]
 
     def _refresh_mark(self, subtype: RefreshSubtype) -> bytes:
         message = RouteRefreshMessage(self.family.afi, self.family.safi, subtype)
@@ -422,17 +427,9 @@ class AdjRibOut:
 
     def _export(self, block: RouteBlock, attribute_id: int) -> Exported | HeldBack:
         exported = self.policy.export(self._table.store.by_id[attribute_id], self.family)
-        if isinstance(exported, Exported) and self._room(exported) < block.record_size:
+        if isinstance(exported, Exported) and self.format.room(exported) < block.record_size:
             return HeldBack(TOO_LARGE)
         return exported
-
-    def _room(self, exported: Exported | None) -> int:
-        """Bytes for records in a message that announces with `exported`, or withdraws."""
-        room = self._max_message_size - _UPDATE_OVERHEAD
-        if exported is None:
-            return room if self.family is Family.IPV4_UNICAST else room - _MP_UNREACH_OVERHEAD
-        room -= len(exported.before) + len(exported.after)
-        return room - _MP_REACH_OVERHEAD - len(exported.next_hop) if exported.next_hop else room
 
     def _open_views(self) -> None:
         for block in self._table.blocks(self.family)[len(self._views) :]:

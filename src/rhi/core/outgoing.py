@@ -104,6 +104,9 @@ class Outgoing:
                 self._log.add(EndOfRibSent(peer=self._log.peer, family=family.label))
         if pending and not any(rib.is_pending for _, rib in pending):
             self._tell_held_back()
+        if not pending:
+            for rib in self._ribs.values():
+                rib.tidy()
         return messages
 
     def held_back(self) -> dict[str, int]:

@@ -18,6 +18,7 @@ from struct import unpack
 from typing import Final, Protocol
 
 from rhi.core.attribute_store import ABSENT, AttributeStore
+from rhi.core.update_format import SharedRuns
 from rhi.model.prefix import Family, Prefix
 
 # Below this many changes in one call, the journal is cheaper for readers than walking from the first to the
@@ -29,8 +30,8 @@ SPARSE: Final = 8
 MAX_JOURNAL: Final = 4096
 # Withdrawn slots are looked over once there are this many and again when as many have come.
 MIN_SWEEP: Final = 64
-# So many slots are looked over at once: some milliseconds.
-MAX_SWEEP: Final = 16384
+# So many slots are looked over at once: a millisecond.
+MAX_SWEEP: Final = 4096
 
 # Stands for the length in the record of a slot that is free.
 FREE: Final = 255
@@ -75,6 +76,7 @@ class RouteBlock:
         version: grows with every change.
         size: number of wanted routes.
         counts: the same by attribute id.
+        shared_runs: UPDATEs of runs of slots, for peers that get the same.
         journal: slots that changed, oldest first; `journal_start` counts the entries that came before.
     """
 
@@ -91,6 +93,7 @@ class RouteBlock:
         self.journal = array("I")
         self.journal_start = 0
         self.readers: list[Reader] = []
+        self.shared_runs = SharedRuns()
         self._store = store
         self._slots: dict[Key, int] = {}
         self._free: list[range] = []
@@ -150,7 +153,8 @@ class RouteBlock:
         start = len(self.ids)
         fresh = range(start, start + count)
         found = list(map(self._slots.setdefault, keys, fresh))
-        if found[-1] == fresh[-1] and found == list(fresh):
+        has_place = not self._free or len(self._free[-1]) >= count
+        if has_place and found[-1] == fresh[-1] and found == list(fresh):
             return self._place_run(keys, nlri, fresh)
         # some have slots already: the others get theirs one by one instead of the numbers just given
         settled = {}
@@ -194,7 +198,8 @@ class RouteBlock:
                 self.journal.extend(changed)
                 if len(self.journal) > max(MAX_JOURNAL, len(self.ids) // 2):
                     self._drop_journal()
-        if self._withdrawn_size >= self._next_sweep:
+        # soon enough to keep the memory in proportion; readers that have caught up make it sooner
+        if self._withdrawn_size >= max(self._next_sweep, self.size):
             self._sweep()
 
     def routes(self) -> Iterator[tuple[bytes, int]]:
@@ -234,20 +239,20 @@ class RouteBlock:
         return slot
 
     def _place_run(self, keys: Sequence[Key], nlri: bytes, fresh: range) -> range:
-        """Slots for records that are all new: freed ones if enough lie together, else `fresh` at the end."""
+        """Slots for records that are all new: the last ones freed, which are enough, else `fresh`."""
         count = len(fresh)
-        if self._free and len(self._free[-1]) >= count:
-            free = self._free.pop()
-            slots = free[len(free) - count :]
-            if len(free) > count:
-                self._free.append(free[: len(free) - count])
-            self._slots.update(zip(keys, slots, strict=True))
-            self.nlri[slots.start * self.record_size : slots.stop * self.record_size] = nlri
-            self.records_version += 1
-            return slots
-        self.nlri += nlri
-        self.ids.frombytes(bytes(count * self.ids.itemsize))
-        return fresh
+        if not self._free:
+            self.nlri += nlri
+            self.ids.frombytes(bytes(count * self.ids.itemsize))
+            return fresh
+        free = self._free.pop()
+        slots = free[len(free) - count :]
+        if len(free) > count:
+            self._free.append(free[: len(free) - count])
+        self._slots.update(zip(keys, slots, strict=True))
+        self.nlri[slots.start * self.record_size : slots.stop * self.record_size] = nlri
+        self.records_version += 1
+        return slots
 
     def _assign(self, slots: Slots, number: int) -> None:
         """Give all `slots`, each of which has another number, this one."""

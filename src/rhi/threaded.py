@@ -475,6 +475,8 @@ class Pool(PoolMethods):
 
     def _take_over(self) -> None:
         if self._apply():
+            # a single change must not go round the loop before it is sent
+            self._driver.tell_now()
             self._loop.call_soon(self._take_over)
 
     def _apply(self) -> bool:
@@ -494,13 +496,14 @@ class Pool(PoolMethods):
             self._applying = iter(single.items())
             if whole is not None:
                 self._replacing = self._driver.replace_in_steps(whole, REPLACE_STEP)
-            return whole is not None or bool(single)
+                return True
+            batch = list(islice(self._applying, CHANGES_PER_TURN))
         for prefix, attributes in batch:
             if attributes is None:
                 self._driver.withdraw(prefix)
             else:
                 self._driver.announce(prefix, attributes)
-        return True
+        return bool(batch)
 
     def _deliver(self, event: Event, parameters: Parameters | None) -> None:
         if self._dispatcher is not None:

@@ -22,6 +22,7 @@ from rhi.core.export import TOO_LARGE, Exported, ExportPolicy, HeldBack
 from rhi.core.route_block import RouteBlock, is_uniform
 from rhi.core.route_table import RouteTable
 from rhi.core.update_format import UpdateFormat
+from rhi.model.attributes import PathAttributes
 from rhi.model.prefix import Family, Prefix
 from rhi.wire.iana import MessageType, RefreshSubtype
 from rhi.wire.messages import RouteRefreshMessage, encode_message
@@ -36,6 +37,8 @@ _FIRST_NUMBER: Final = 2
 _MAX_COMPARED: Final = 4096
 # Journal entries looked at before the messages found so far are handed out.
 _JOURNAL_STEP: Final = 2048
+# Attribute sets whose Exported are remembered from one `pull` to the next.
+_MOST_ENCODED: Final = 64
 # Numbers of Exported are collected when so many are known, and again when they have doubled.
 _MIN_COLLECT: Final = 128
 _MARK_STALE: Final = bytes([NOT_SENT]) + bytes([STALE]) * 255
@@ -285,6 +288,7 @@ class AdjRibOut:
         self.format = UpdateFormat(family, max_message_size)
         self._exports = _Exports()
         self._views: list[_BlockView] = []
+        self._encoded: dict[PathAttributes, Exported | HeldBack] = {}
         self._wanted: dict[int, int] = {}
         self._capacities: dict[tuple[int, int], int] = {}
         self._any_held_back = False
@@ -354,6 +358,7 @@ class AdjRibOut:
     def change_policy(self, policy: ExportPolicy) -> None:
         """Send what comes out differently under another policy; withdraw only what it no longer passes."""
         self.policy = policy
+        self._encoded.clear()
         for view in self._views:
             view.walk_all()
 
@@ -426,7 +431,12 @@ class AdjRibOut:
         return encode_message(MessageType.ROUTE_REFRESH, message.encode())
 
     def _export(self, block: RouteBlock, attribute_id: int) -> Exported | HeldBack:
-        exported = self.policy.export(self._table.store.by_id[attribute_id], self.family)
+        attributes = self._table.store.by_id[attribute_id]
+        exported = self._encoded.get(attributes)
+        if exported is None:
+            if len(self._encoded) >= _MOST_ENCODED:
+                self._encoded.clear()
+            exported = self._encoded[attributes] = self.policy.export(attributes, self.family)
         if isinstance(exported, Exported) and self.format.room(exported) < block.record_size:
             return HeldBack(TOO_LARGE)
         return exported

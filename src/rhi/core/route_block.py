@@ -259,10 +259,10 @@ class RouteBlock:
         ids, counts = self.ids, self.counts
         if isinstance(slots, range):
             its_ids = ids[slots.start : slots.stop]
-            before = Counter({its_ids[0]: len(slots)}) if is_uniform(its_ids) else Counter(its_ids)
+            before: dict[int, int] = {its_ids[0]: len(slots)} if is_uniform(its_ids) else Counter(its_ids)
             ids[slots.start : slots.stop] = array("I", [number]) * len(slots)
         else:
-            before = Counter([ids[slot] for slot in slots])
+            before = Counter([ids[slot] for slot in slots]) if len(slots) > 1 else {ids[slots[0]]: 1}
             for slot in slots:
                 ids[slot] = number
         for other, uses in before.items():

@@ -139,6 +139,10 @@ class PeerSession:
             self._is_scheduled = True
             self._loop.call_soon(self._drive)
 
+    def tell(self) -> None:
+        """The same, at once."""
+        self._drive()
+
     def accept(self, sock: socket.socket, local: PeerAddress) -> TcpConnection | None:
         """The peer has connected; None refuses it."""
         source = self.peer.parameters.source_ip

@@ -64,6 +64,19 @@ def test_import_rhi_is_enough_for_aio() -> None:
     assert (done.stdout, done.stderr) == ("Pool Session\n", "")
 
 
+def test_import_rhi_leaves_asyncio_until_a_pool_is_asked_for() -> None:
+    script = "import sys, rhi; print('asyncio' in sys.modules, rhi.Pool.__module__, 'asyncio' in sys.modules)"
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+    assert (done.stdout, done.stderr) == ("False rhi.threaded True\n", "")
+
+
+def test_name_that_rhi_does_not_have_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match=r"^module 'rhi' has no attribute 'Poool'$"):
+        _ = rhi.Poool  # type: ignore[attr-defined]
+
+
 def test_testing_exports_its_tools() -> None:
     assert (testing.Collector, testing.Pair) == (Collector, Pair)
 

@@ -48,8 +48,8 @@ IMPURE_MODULES = frozenset(
 LAYERS_WITH_LIBRARIES = frozenset({"health", "daemon", "cli"})
 PLAIN_CLI_MODULES = frozenset(f"rhi.cli{name}" for name in ("", ".collect", ".demo", ".speak"))
 
-# Here a verb is imported when it is called.
-LAYERS_WITH_LAZY_IMPORTS = frozenset({"cli"})
+# Here a verb is imported when it is called, and what needs asyncio when it is asked for.
+LAYERS_WITH_LAZY_IMPORTS = frozenset({ROOT, "cli"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +150,10 @@ class Imports(ast.NodeVisitor):
 
 
 def is_re_export_only(tree: ast.Module) -> bool:
-    """Whether a module is a docstring, imports, `__all__` and other dunder assignments."""
+    """Whether a module is a docstring, imports, `__all__` and other dunder assignments, and `__getattr__`.
+
+    That one imports what takes long when it is first asked for; type checkers see plain imports instead.
+    """
 
     def is_fine(statement: ast.stmt) -> bool:
         match statement:
@@ -158,6 +161,10 @@ def is_re_export_only(tree: ast.Module) -> bool:
                 return True
             case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
                 return name.startswith("__") and name.endswith("__")
+            case ast.FunctionDef(name="__getattr__"):
+                return True
+            case ast.If(test=test) if is_type_checking(test):
+                return all(is_fine(inner) for inner in (*statement.body, *statement.orelse))
             case _:
                 return False
 
@@ -290,6 +297,16 @@ SYNTHETIC = [
     ("__init__.py", '"""Names."""\nfrom .model import Route\n__all__ = ["Route"]\n__version__ = "1"', ""),
     ("__init__.py", "from .core.peer import Peer", "rhi may not import core"),
     ("__init__.py", "def helper():\n    pass", "more than re-exports"),
+    (
+        "__init__.py",
+        "if TYPE_CHECKING:\n    from .threaded import Pool\nelse:\n    def __getattr__(name):\n        pass",
+        "",
+    ),
+    (
+        "__init__.py",
+        "if TYPE_CHECKING:\n    pass\nelse:\n    def helper():\n        pass",
+        "more than re-exports",
+    ),
     ("extra.py", "", "extra is not a layer"),
 ]
 

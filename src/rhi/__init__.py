@@ -5,7 +5,9 @@ are not. `Pool` and `Session` run in a thread of their own; `rhi.aio` has the sa
 loop.
 """
 
-from rhi import aio
+import importlib
+from typing import TYPE_CHECKING
+
 from rhi.errors import (
     EmptyTableError,
     InvalidValueError,
@@ -38,7 +40,20 @@ from rhi.model.parameters import Parameters, Role
 from rhi.model.prefix import Family, Prefix
 from rhi.model.status import Flushed, State, Status
 from rhi.model.tcp_ao import AoAlgorithm, AoKey
-from rhi.threaded import Drain, Pool, Session
+
+if TYPE_CHECKING:
+    from rhi import aio
+    from rhi.threaded import Drain, Pool, Session
+else:
+
+    def __getattr__(name: str) -> object:
+        """`Pool`, `Session`, `Drain` and `aio`, when first asked for: asyncio takes as long to import as all else."""
+        if name in ("Drain", "Pool", "Session"):
+            return getattr(importlib.import_module("rhi.threaded"), name)
+        if name == "aio":
+            return importlib.import_module("rhi.aio")
+        raise AttributeError(f"module 'rhi' has no attribute {name!r}")
+
 
 __version__ = "0.1.0"
 

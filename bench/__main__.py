@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,7 +14,7 @@ from bench import machine, profiling, runner
 from bench.adapters import ADAPTERS, Rhi
 from bench.experiments import EXPERIMENTS
 from bench.ground import ground
-from bench.program import ROOT
+from bench.program import ROOT, python_environment
 from bench.report import markdown, write_into
 from bench.results import Results
 from bench.runner import Plan
@@ -50,6 +51,9 @@ def main() -> int:
         machine=machine.describe(),
         versions=runner.versions(plan.speakers),
     )
+    # so that the first run has the bytecode too
+    warm_up = [sys.executable, "-c", "import rhi.cli.speak, bench.pool_server, bench.floor, bench.sink"]
+    subprocess.run(warm_up, check=True, cwd=ROOT, env=python_environment())
     with ground() as place:
         runner.run(plan, place, results)
     results.save(OUTPUT / f"{section}.json")

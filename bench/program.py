@@ -23,6 +23,12 @@ ROOT: Final = Path(__file__).parent.parent
 _LOG_TAIL: Final = 15
 
 
+def python_environment() -> dict[str, str]:
+    """Ours, but with Python's bytecode kept: an installed package has it, and a process starts faster."""
+    found = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return found | {"PYTHONPYCACHEPREFIX": str(ROOT / "build" / "bench" / "bytecode")}
+
+
 class Program:
     """A process group of its own.
 
@@ -49,7 +55,7 @@ class Program:
                 stdin=subprocess.PIPE if pipes else subprocess.DEVNULL,
                 stdout=subprocess.PIPE if pipes else output,
                 stderr=output,
-                env={**os.environ, **(environment or {})},
+                env={**python_environment(), **(environment or {})},
                 cwd=ROOT,
                 start_new_session=True,
             )

@@ -9,7 +9,7 @@ from typing import Final
 from bench.adapters import Rhi
 from bench.experiments.base import Experiment, Measure, Need, Reference, Samples, Stage, Target, Unit
 from bench.experiments.cold_start import start_and_wait
-from bench.program import ROOT
+from bench.program import ROOT, python_environment
 
 IMPORTS: Final = 5
 _TIMED_IMPORT: Final = "import time; t = time.perf_counter(); import rhi; print(time.perf_counter() - t)"
@@ -38,5 +38,13 @@ class StartUp(Experiment):
 
 def _import_time() -> float:
     command = [sys.executable, "-c", _TIMED_IMPORT]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, timeout=60)
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        timeout=60,
+        env=python_environment(),
+    )
     return float(done.stdout)

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> object:
-        """`Pool`, `Session`, `Drain` and `aio`, when first asked for: asyncio takes as long to import as all else."""
+        """What needs asyncio comes when first asked for: that takes as long to import as all else."""
         if name in ("Drain", "Pool", "Session"):
             return getattr(importlib.import_module("rhi.threaded"), name)
         if name == "aio":

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rhi.core import adj_rib_out, route_block
+from rhi.core import adj_rib_out, block_view, route_block
 from rhi.core.adj_rib_out import AdjRibOut, count_passing, held_prefixes
 from rhi.core.export import Exported, ExportPolicy
 from rhi.core.open_policy import Negotiated
@@ -452,7 +452,7 @@ def test_close_gives_everything_back() -> None:
 
 
 def test_pull_compares_only_so_many_routes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adj_rib_out, "_MAX_COMPARED", 10)
+    monkeypatch.setattr(block_view, "_MAX_COMPARED", 10)
     table = RouteTable()
     table.replace({host(number): PLAIN for number in range(100)})
     made = rib(table, reject=["203.0.113.0/24"])
@@ -486,7 +486,7 @@ def test_changes_far_apart_are_followed_in_the_journal(monkeypatch: pytest.Monke
     made = rib(table)
     pulled(made)
     compared: list[int] = []
-    monkeypatch.setattr(adj_rib_out._Batch, "count", lambda _, slots: compared.append(slots))
+    monkeypatch.setattr(block_view.Batch, "count", lambda _, slots: compared.append(slots))
 
     changed = PathAttributes(med=1)
     table.replace({host(n): changed if n in (0, 99) else PLAIN for n in range(100)})

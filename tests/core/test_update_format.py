@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rhi.core.export import Exported
-from rhi.core.update_format import SharedRuns, UpdateFormat
+from rhi.core.update_format import UpdateFormat
 from rhi.model.prefix import Family
 from tests.core.script import UPDATE, cut
 
@@ -44,17 +44,3 @@ def test_messages_of_many_records_are_those_of_one_message_at_a_time(
     pieces = [nlri[at : at + step] for at in range(0, len(nlri), step)]
     assert found == b"".join(layout.messages(exported, piece, record_size) for piece in pieces)
     assert all(kind == UPDATE and 19 + len(body) <= max_size for kind, body in cut(found))
-
-
-def test_shared_runs_are_forgotten_with_the_records_and_the_oldest_first() -> None:
-    runs = SharedRuns()
-    keys = [(None, 4096, number, number + 1) for number in range(SharedRuns.MAX_RUNS + 1)]
-
-    assert runs.get(keys[0], 1) is None
-    for key in keys:
-        runs.put(key, b"messages")
-
-    assert runs.get(keys[0], 1) is None
-    assert runs.get(keys[1], 1) == b"messages"
-    assert runs.get(keys[1], 2) is None
-    assert runs.get(keys[1], 1) is None

@@ -18,8 +18,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from rhi.core.attribute_store import ABSENT
+from rhi.core.block_view import NOT_SENT, Batch, BlockView
 from rhi.core.export import TOO_LARGE, Exported, ExportPolicy, HeldBack
-from rhi.core.route_block import RouteBlock, is_uniform
+from rhi.core.route_block import RouteBlock
 from rhi.core.route_table import RouteTable
 from rhi.core.update_format import UpdateFormat
 from rhi.model.attributes import PathAttributes
@@ -28,22 +29,12 @@ from rhi.wire.iana import MessageType, RefreshSubtype
 from rhi.wire.messages import RouteRefreshMessage, encode_message
 from rhi.wire.update import end_of_rib_body
 
-NOT_SENT: Final = 0
-STALE: Final = 1  # sent, but to be sent again because the peer asked (RFC 2918)
 _FIRST_NUMBER: Final = 2
 
-# Slots compared one by one in one `pull`, some 2 µs each: comparing a whole table must hold up nobody, also
-# when it makes few bytes.
-_MAX_COMPARED: Final = 4096
-# Journal entries looked at before the messages found so far are handed out.
-_JOURNAL_STEP: Final = 2048
 # Attribute sets whose Exported are remembered from one `pull` to the next.
 _MOST_ENCODED: Final = 64
 # Numbers of Exported are collected when so many are known, and again when they have doubled.
 _MIN_COLLECT: Final = 128
-_MARK_STALE: Final = bytes([NOT_SENT]) + bytes([STALE]) * 255
-
-
 # A block, its records, and the number each slot was sent with.
 HeldCopy = tuple[RouteBlock, bytes, "array[int]"]
 
@@ -74,7 +65,7 @@ class _Exports:
             self.by_number[number] = exported
         return number
 
-    def collect(self, views: "list[_BlockView]") -> None:
+    def collect(self, views: "list[BlockView]") -> None:
         """Forget what no slot was sent with. Only between two computations of UPDATEs."""
         if len(self.by_number) < self._collect_at:
             return
@@ -83,180 +74,6 @@ class _Exports:
             del self._numbers[self.by_number.pop(number)]
             self._free.append(number)
         self._collect_at = max(_MIN_COLLECT, 2 * len(self.by_number))
-
-
-class _Batch:
-    """UPDATE messages in the making: slots gathered by the number they are to be sent with."""
-
-    def __init__(self, rib: "AdjRibOut", out: list[bytes], limit: int) -> None:
-        self._rib = rib
-        self._out = out
-        self._slots: dict[tuple[int, int], list[int]] = {}
-        self._limit = limit
-        self._compared = 0
-        self._size = 0
-
-    @property
-    def is_full(self) -> bool:
-        """Enough bytes have been made, or enough slots compared, for one `pull`."""
-        return self._size >= self._limit or self._compared >= _MAX_COMPARED
-
-    def count(self, slots: int) -> None:
-        """So many slots have been compared one by one."""
-        self._compared += slots
-
-    def add(self, view: "_BlockView", number: int, slot: int) -> None:
-        """Send `slot` with `number`; NOT_SENT withdraws it."""
-        key = (id(view), number)
-        slots = self._slots.get(key)
-        if slots is None:
-            slots = self._slots[key] = []
-        slots.append(slot)
-        if len(slots) >= self._rib.capacity(view.block, number):
-            self.flush(view, key)
-
-    def add_run(self, view: "_BlockView", number: int, start: int, stop: int) -> None:
-        """Send all slots from `start` to before `stop`, in as many messages as it takes."""
-        block, exported, layout = view.block, self._rib.exported(number), self._rib.format
-        key = exported, layout.max_message_size, start, stop
-        is_shared = len(block.readers) > 1
-        messages = block.shared_runs.get(key, block.records_version) if is_shared else None
-        if messages is None:
-            nlri = bytes(block.nlri[start * block.record_size : stop * block.record_size])
-            messages = layout.messages(exported, nlri, block.record_size)
-            if is_shared:
-                block.shared_runs.put(key, messages)
-        self._emit(number, messages, stop - start)
-
-    def most_messages(self) -> int:
-        """Number of full messages that are still wanted, at least one."""
-        return max(1, (self._limit - self._size) // self._rib.format.max_message_size)
-
-    def flush(self, view: "_BlockView", key: tuple[int, int]) -> None:
-        """Make the message of one gathering."""
-        slots = self._slots.pop(key)
-        nlri, record = view.block.nlri, view.block.record_size
-        records = b"".join([nlri[s * record : (s + 1) * record] for s in slots])
-        messages = self._rib.format.messages(self._rib.exported(key[1]), records, record)
-        self._emit(key[1], messages, len(slots))
-
-    def flush_all(self, view: "_BlockView") -> None:
-        """Make the messages of all gatherings of `view`, withdrawals first."""
-        for key in sorted(key for key in self._slots if key[0] == id(view)):
-            self.flush(view, key)
-
-    def _emit(self, number: int, messages: bytes, count: int) -> None:
-        self._out.append(messages)
-        self._size += len(messages)
-        if number == NOT_SENT:
-            self._rib.withdrawn += count
-        else:
-            self._rib.advertised += count
-
-
-class _BlockView:
-    """One peer's record of one block."""
-
-    def __init__(self, block: RouteBlock) -> None:
-        self.block = block
-        self.sent = array("B")
-        self.held = 0
-        self._cursor = block.journal_end
-        self._walk_at = 0
-        self._walk_end = len(block.ids)
-        block.attach(self)
-
-    def held_in(self, start: int, stop: int) -> int:
-        sent = self.sent[start:stop]
-        return len(sent) - (sent.tobytes() if sent.itemsize == 1 else sent).count(NOT_SENT)
-
-    def walk(self, start: int, stop: int) -> None:
-        if self.is_walking:
-            start, stop = min(start, self._walk_at), max(stop, self._walk_end)
-        self._walk_at, self._walk_end = start, stop
-
-    def walk_all(self) -> None:
-        """Compare everything."""
-        self.walk(0, max(len(self.block.ids), len(self.sent)))
-
-    def journal_dropped(self) -> None:
-        if self._cursor < self.block.journal_end:
-            self.walk_all()
-        self._cursor = self.block.journal_end
-
-    @property
-    def is_walking(self) -> bool:
-        """A range of slots has yet to be compared."""
-        return self._walk_at < self._walk_end
-
-    @property
-    def is_behind(self) -> bool:
-        return self.is_walking or self._cursor < self.block.journal_end
-
-    def mark_stale(self) -> None:
-        """Everything the peer holds is to be sent again."""
-        if self.sent.typecode == "B":
-            self.sent = array("B", self.sent.tobytes().translate(_MARK_STALE))
-        else:
-            self.sent = array(self.sent.typecode, [STALE if number else NOT_SENT for number in self.sent])
-        self.walk_all()
-
-    def widen(self, number: int) -> None:
-        """Make room for `number` in the record."""
-        if number >> (8 * self.sent.itemsize):
-            self.sent = array("H" if number < 1 << 16 else "I", self.sent)
-
-    def follow_journal(self, rib: "AdjRibOut", batch: _Batch) -> None:
-        """Send what the journal tells of until `batch` is full."""
-        missing = len(self.block.ids) - len(self.sent)
-        if missing > 0:
-            self.sent.frombytes(bytes(missing * self.sent.itemsize))
-        while self._cursor < self.block.journal_end and not batch.is_full:
-            start = self._cursor - self.block.journal_start
-            step = self.block.journal[start : start + _JOURNAL_STEP]
-            self._cursor += len(step)
-            self._compare(rib, batch, dict.fromkeys(step))
-
-    # hot: bench B1, B4, B5
-    def compare_range(self, rib: "AdjRibOut", batch: _Batch) -> None:
-        """Send what the range to walk over lacks until `batch` is full; finish its messages."""
-        self._walk_end = min(self._walk_end, len(self.block.ids))
-        while self._walk_at < self._walk_end and not batch.is_full:
-            self._walk_at = self._walk_step(rib, batch, self._walk_at, self._walk_end)
-        batch.flush_all(self)
-
-    def _walk_step(self, rib: "AdjRibOut", batch: _Batch, start: int, end: int) -> int:
-        """Compare slots from `start` on, a run of one kind if there is one; returns where to go on."""
-        block = self.block
-        number = rib.wanted(self, start)
-        capacity = rib.capacity(block, number)
-        for messages in (batch.most_messages(), 1) if rib.policy.passes[block.family] is None else ():
-            stop = min(end, start + messages * capacity)
-            if is_uniform(block.ids[start:stop]) and is_uniform(self.sent[start:stop]):
-                self._send_run(batch, number, start, stop)
-                return stop
-        stop = min(end, start + capacity, start + _MAX_COMPARED)
-        self._compare(rib, batch, range(start, stop))
-        return stop
-
-    def _send_run(self, batch: _Batch, number: int, start: int, stop: int) -> None:
-        """Send slots that are of one kind, unless the peer knows them like that."""
-        sent = self.sent[start]
-        if sent != number:
-            batch.add_run(self, number, start, stop)
-            self.sent[start:stop] = array(self.sent.typecode, [number]) * (stop - start)
-            self.held += (stop - start) * (int(number != NOT_SENT) - int(sent != NOT_SENT))
-
-    def _compare(self, rib: "AdjRibOut", batch: _Batch, slots: "range | dict[int, None]") -> None:
-        """Send what differs, slot by slot."""
-        batch.count(len(slots))
-        for slot in slots:
-            number = rib.wanted(self, slot)
-            sent = self.sent[slot]
-            if number != sent:
-                self.sent[slot] = number
-                self.held += int(number != NOT_SENT) - int(sent != NOT_SENT)
-                batch.add(self, number, slot)
 
 
 class AdjRibOut:
@@ -287,9 +104,9 @@ class AdjRibOut:
         self._table = table
         self.format = UpdateFormat(family, max_message_size)
         self._exports = _Exports()
-        self._views: list[_BlockView] = []
+        self._views: list[BlockView] = []
         self._encoded: dict[PathAttributes, Exported | HeldBack] = {}
-        self._wanted: dict[int, int] = {}
+        self._wanted: dict[int, int] = {ABSENT: NOT_SENT}
         self._capacities: dict[tuple[int, int], int] = {}
         self._any_held_back = False
         self._marks_refresh = marks_refresh
@@ -328,9 +145,9 @@ class AdjRibOut:
         self._open_views()
         self._exports.collect(self._views)
         # numbers are stable during one pull only
-        self._wanted.clear()
+        self._wanted = {ABSENT: NOT_SENT}
         self._capacities.clear()
-        batch = _Batch(self, out, limit)
+        batch = Batch(self, out, limit)
         if self._refreshing is _Refresh.ASKED:
             self._refreshing = _Refresh.RUNNING
             out.append(self._refresh_mark(RefreshSubtype.BEGINNING))
@@ -392,7 +209,7 @@ class AdjRibOut:
                 found[reasons[number]] = found.get(reasons[number], 0) + counts[number]
         return found
 
-    def wanted(self, view: _BlockView, slot: int) -> int:
+    def wanted(self, view: BlockView, slot: int) -> int:
         """Number that `slot` should have been sent with."""
         block = view.block
         attribute_id = block.ids[slot]
@@ -401,6 +218,11 @@ class AdjRibOut:
         passes = self.policy.passes[self.family]
         if passes is not None and not passes(block.packed(slot), block.length):
             return NOT_SENT
+        number = self._wanted.get(attribute_id)
+        return self.number(block, attribute_id) if number is None else number
+
+    def number(self, block: RouteBlock, attribute_id: int) -> int:
+        """Number that routes of `block` with these attributes should have been sent with, filter aside."""
         number = self._wanted.get(attribute_id)
         if number is None:
             exported = self._export(block, attribute_id)
@@ -443,7 +265,7 @@ class AdjRibOut:
 
     def _open_views(self) -> None:
         for block in self._table.blocks(self.family)[len(self._views) :]:
-            self._views.append(_BlockView(block))
+            self._views.append(BlockView(block))
 
 
 def count_passing(block: RouteBlock, policy: ExportPolicy) -> Mapping[int, int]:

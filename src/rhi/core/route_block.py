@@ -18,7 +18,7 @@ from struct import unpack
 from typing import Final, Protocol
 
 from rhi.core.attribute_store import ABSENT, AttributeStore
-from rhi.core.update_format import SharedRuns
+from rhi.core.shared_updates import SharedChanges, SharedRuns
 from rhi.model.prefix import Family, Prefix
 
 # Below this many changes in one call, the journal is cheaper for readers than walking from the first to the
@@ -76,7 +76,7 @@ class RouteBlock:
         version: grows with every change.
         size: number of wanted routes.
         counts: the same by attribute id.
-        shared_runs: UPDATEs of runs of slots, for peers that get the same.
+        shared_runs, shared_changes: UPDATEs, for peers that get the same.
         journal: slots that changed, oldest first; `journal_start` counts the entries that came before.
     """
 
@@ -94,6 +94,7 @@ class RouteBlock:
         self.journal_start = 0
         self.readers: list[Reader] = []
         self.shared_runs = SharedRuns()
+        self.shared_changes = SharedChanges()
         self._store = store
         self._slots: dict[Key, int] = {}
         self._free: list[range] = []
@@ -279,7 +280,10 @@ class RouteBlock:
             self._note_withdrawn(slots)
 
     def _note_withdrawn(self, slots: Slots) -> None:
-        self._withdrawn += [slots] if isinstance(slots, range) else _runs(slots)
+        found = [slots] if isinstance(slots, range) else list(_runs(slots))
+        if self._withdrawn and self._withdrawn[-1].stop == found[0].start:
+            found[0] = range(self._withdrawn.pop().start, found[0].stop)
+        self._withdrawn += found
         self._withdrawn_size += len(slots)
 
     def _drop_journal(self) -> None:
@@ -306,7 +310,9 @@ class RouteBlock:
         held = self._withdrawn_size
         self._withdrawn += waiting
         self._withdrawn_size += sum(map(len, waiting))
-        self._next_sweep = MIN_SWEEP if waiting else max(MIN_SWEEP, 2 * held)
+        # go on soon, but not with every change
+        self._next_sweep = held + sum(map(len, waiting)) + MAX_SWEEP // 8 if waiting else 2 * held
+        self._next_sweep = max(MIN_SWEEP, self._next_sweep)
 
     def _sweep_range(self, slots: range, behind: list[Reader], waiting: list[range]) -> int:
         """Free `slots`, note them again as withdrawn, or split them into `waiting`; returns what it cost."""

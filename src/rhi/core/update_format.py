@@ -77,30 +77,3 @@ class UpdateFormat:
         if exported is None:
             return 2 if self._is_ipv4 else 0  # the length of no attributes
         return len(exported.after) if exported.next_hop else 0
-
-
-class SharedRuns:
-    """UPDATEs of runs of slots, made once for all peers that get the same: an update group without a list.
-
-    Peers that follow one table at about the same pace ask for the same runs one after the other, so that
-    remembering the last few is enough; a peer that is slower makes its own.
-    """
-
-    MAX_RUNS: Final = 16  # of about 64 KiB each
-
-    def __init__(self) -> None:
-        self._runs: dict[tuple[Exported | None, int, int, int], bytes] = {}
-        self._version = -1
-
-    def get(self, key: tuple[Exported | None, int, int, int], records_version: int) -> bytes | None:
-        """The messages for attributes, longest message, first slot and end; None: they have to be made."""
-        if self._version != records_version:
-            self._runs.clear()
-            self._version = records_version
-        return self._runs.get(key)
-
-    def put(self, key: tuple[Exported | None, int, int, int], messages: bytes) -> None:
-        """Remember them; after a `get` that did not find them."""
-        if len(self._runs) >= self.MAX_RUNS:
-            del self._runs[next(iter(self._runs))]
-        self._runs[key] = messages

@@ -198,3 +198,12 @@ def test_freed_places_are_used_again_however_they_lie() -> None:
         table.replace({host(10_000 * turn + 3 * i): PLAIN for i in range(1000 + turn % 3)})
 
     assert len(block.ids) <= 2 * 2000
+
+
+def test_places_of_many_routes_that_have_gone_are_let_go_of_in_pieces() -> None:
+    table, block, _ = followed(2 * route_block.MAX_SWEEP)
+
+    table.replace({})
+
+    assert len(block.ids) == 0
+    assert [table.tidy() for _ in range(3)] == [True, False, False]

@@ -97,6 +97,7 @@ class RouteBlock:
         self.shared_changes = SharedChanges()
         self._store = store
         self._slots: dict[Key, int] = {}
+        self._discarded: dict[Key, int] = {}
         self._free: list[range] = []
         self._withdrawn: list[range] = []
         self._withdrawn_size = 0
@@ -224,6 +225,12 @@ class RouteBlock:
         if self._withdrawn_size >= MIN_SWEEP and not any(reader.is_behind for reader in self.readers):
             self._sweep()
 
+    def tidy(self) -> bool:
+        """Let go of some of what is nobody's any longer; true when there is more."""
+        for _ in range(min(MAX_SWEEP, len(self._discarded))):
+            self._discarded.popitem()
+        return bool(self._discarded)
+
     def _new_slot(self, key: Key, record: bytes) -> int:
         if self._free:
             slots = self._free.pop()
@@ -343,7 +350,8 @@ class RouteBlock:
 
     def _reset(self) -> None:
         """Start from an empty buffer: nothing is wanted, and no reader holds anything."""
-        self._slots.clear()
+        # a million entries take too long to be let go of at once, while there are peers
+        self._discarded, self._slots = (self._slots, {}) if self.readers else ({}, {})
         self._free.clear()
         self._withdrawn.clear()
         self._withdrawn_size = 0

@@ -125,6 +125,10 @@ class RouteTable:
             for packed, number in block.routes():
                 yield Prefix(family, length, packed), self.store.by_id[number]
 
+    def tidy(self) -> bool:
+        """Let go of some of what is nobody's any longer; true when there is more, after others' turn."""
+        return any(block.tidy() for block in self._blocks.values())
+
     def blocks(self, family: Family) -> list[RouteBlock]:
         """The blocks of one family, in the order they came to be."""
         return [block for (its_family, _), block in self._blocks.items() if its_family is family]

@@ -248,7 +248,7 @@ class PeerSession:
             budget = TURN_BYTES
             for connection in list(self._connections.values()):
                 budget = self._pull(connection, budget)
-            if budget <= 0:
+            if budget <= 0 or self._table.tidy():
                 self.wake()
         self._arm_timer()
         events = self.peer.events()

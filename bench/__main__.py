@@ -22,15 +22,16 @@ from bench.runner import Plan
 DOCUMENT: Final = ROOT / "docs" / "performance.md"
 OUTPUT: Final = ROOT / "build" / "bench"
 
-# routes, runs, single routes of B3, seconds that a step may take, seconds after which one run is enough
-QUICK: Final = (100_000, 3, 20, 60.0, 15.0)
-FULL: Final = (1_000_000, 5, 100, 300.0, 200.0)
+# routes, runs, single routes of B3, seconds that a step may take, seconds after which one run is enough, part
+# of the peers and seconds of B6, B7 and B9
+QUICK: Final = (100_000, 3, 20, 60.0, 15.0, 0.1)
+FULL: Final = (1_000_000, 5, 100, 300.0, 200.0, 1.0)
 
 
 def main() -> int:
     """Measure, and write the results; returns the exit code."""
     arguments = _parser().parse_args()
-    routes, runs, singles, timeout, patience = FULL if arguments.full else QUICK
+    routes, runs, singles, timeout, patience, scale = FULL if arguments.full else QUICK
     plan = Plan(
         experiments=arguments.only or list(EXPERIMENTS),
         speakers=arguments.daemons or list(ADAPTERS),
@@ -40,6 +41,7 @@ def main() -> int:
         timeout=timeout,
         patience=patience,
         extended=arguments.extended,
+        scale=arguments.scale or scale,
     )
     section = "full" if arguments.full else "quick"
     OUTPUT.mkdir(parents=True, exist_ok=True)
@@ -47,7 +49,12 @@ def main() -> int:
         Rhi.profile = str(OUTPUT / "profile")
     results = Results(
         command=shlex.join(["python", "-m", "bench", *sys.argv[1:]]),
-        options={"routes": f"{plan.routes:,}", "runs": plan.runs, "extended messages": plan.extended},
+        options={
+            "routes": f"{plan.routes:,}",
+            "runs": plan.runs,
+            "extended messages": plan.extended,
+            "part of B6, B7 and B9": plan.scale,
+        },
         machine=machine.describe(),
         versions=runner.versions(plan.speakers),
     )
@@ -80,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--daemons", metavar="rhi,bird", type=_names(ADAPTERS), help=f"of {', '.join(ADAPTERS)}")
     add("--routes", metavar="N", type=int)
     add("--runs", metavar="N", type=int)
+    add("--scale", metavar="X", type=float, help="part of the peers and seconds of B6, B7 and B9")
     add("--extended", action="store_true", help="the sink offers messages of 65,535 bytes (RFC 8654)")
     add("--write", action="store_true", help="write a part of a run into docs/performance.md too")
     add("--profile", action="store_true", help="run rhi under cProfile, which slows it down")

@@ -1,6 +1,6 @@
 """The floor: a sender that knows everything in advance and only writes bytes that were made before.
 
-    python -S -m bench.floor --listen ADDRESS:PORT --routes N [--extended] [--file FILE]
+    python -S -m bench.floor --listen ADDRESS:PORT --routes N [--peers N] [--extended] [--file FILE]
 
 It waits for the sink, says OPEN and KEEPALIVE, and with the session established sends all its announcements.
 With --file it reads them, which is the floor of a start with routes in a file. It obeys JSON lines on
@@ -37,6 +37,8 @@ class Floor:
         self._size = MAX_EXTENDED_SIZE if arguments.extended else MAX_SIZE
         self._listener = socket.create_server((host, int(port)))
         self._open = messages.open_message(self._as_number, host, 0, extended=arguments.extended)
+        self._peers: int = arguments.peers
+        self._socks: list[socket.socket] = []
         self._nlri = b""
         if arguments.file:
             self._table = Path(arguments.file).read_bytes()
@@ -66,8 +68,10 @@ class Floor:
     def run(self) -> None:
         """Serve one session until the end of standard input."""
         _answer(ready=True)
-        sock = self.establish()
-        sock.sendall(self._table)
+        for _ in range(self._peers):
+            sock = self.establish()
+            sock.sendall(self._table)
+            self._socks.append(sock)
         singles = {(verb, each): self._single(verb, each) for verb in _VERBS for each in SINGLE_ROUTES}
         for line in sys.stdin.buffer:
             request: dict[str, Any] = json.loads(line)
@@ -104,6 +108,7 @@ def main() -> None:
     parser.add_argument("--as-number", type=int, required=True)
     parser.add_argument("--listen", required=True)
     parser.add_argument("--routes", type=int, default=0)
+    parser.add_argument("--peers", type=int, default=1)
     parser.add_argument("--file", help="the announcements as bytes")
     parser.add_argument("--extended", action="store_true")
     Floor(parser.parse_args()).run()

@@ -1,8 +1,8 @@
 """Where speaker and sink meet: two addresses of one loopback interface, in a network namespace if possible.
 
-In the namespace the interface has one address with a short prefix, which makes the kernel take the sink's
-address as local too, though no interface has it; speakers that refuse a peer with an address of their own do
-not notice. Without root there is no namespace: then only what can use any port and 127.0.0.0/8 can be
+In the namespace the interface has one address with a short prefix, which makes the kernel take the sinks'
+addresses as local too, though no interface has them; speakers that refuse a peer with an address of their
+own do not notice. Without root there is no namespace: then only what can use any port and 127.0.0.0/8 can be
 measured.
 """
 
@@ -13,6 +13,7 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from typing import Final
 
 from bench.errors import Missing
@@ -42,6 +43,11 @@ class Ground:
         """The command that runs `command` there; its process id is that of `command` itself."""
         return list(command) if self.namespace is None else self.namespace.command(command)
 
+    def sinks(self, number: int) -> list[str]:
+        """So many addresses of sinks, the first of which is `sink`."""
+        first = IPv4Address("127.0.16.0" if self.namespace is None else "10.255.252.0")
+        return [self.sink, *(str(first + host) for host in range(1, number))]
+
     def require_namespace(self) -> None:
         """Raises Missing without one."""
         if self.namespace is None:
@@ -56,7 +62,7 @@ def ground() -> Iterator[Ground]:
         return
     remove_leftovers()
     with namespaces("bench") as (namespace,):
-        namespace.add_address("lo", "10.255.255.1/30")
+        namespace.add_address("lo", "10.255.255.1/22")
         yield Ground("10.255.255.1", "10.255.255.2", BGP_PORT, namespace)
 
 

@@ -1,12 +1,16 @@
 """A process with a `rhi.Pool` that obeys JSON lines: what a program that embeds rhi does, with time-stamps.
 
     python -m bench.pool_server --speaker A --port P --as-number N --sink A --sink-as N --routes N
-                                [--profile FILE] [--extended]
+                                [--sinks A...] [--hold-time S] [--profile FILE] [--extended]
 
     {"do": "med", "med": N}            `configure` with another MED
     {"do": "replace_med", "med": N}    `replace` with all routes and another MED
     {"do": "replace_one"}              `replace` with all routes, one of them another than before
     {"do": "withdraw_all"}             `replace` with nothing
+    {"do": "replace_all"}              `replace` with all routes, with the attributes of the start
+    {"do": "churn", "rate": N, "seconds": S}   meanwhile, announce and withdraw in turn, N times a second
+    {"do": "lag"}                      -> {"lag": S}, the longest that a timer of the pool's thread was late
+                                       since it was asked last
     {"do": "announce"|"withdraw", "address": A}
     {"do": "profile"}                  write the profile so far
 
@@ -17,18 +21,22 @@ cProfile's figures for the thread that calls, and for the pool's own.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import cProfile
 import json
 import sys
 from collections.abc import Callable
-from time import monotonic
-from typing import Any
+from threading import Thread
+from time import monotonic, sleep
+from typing import Any, Final
 
 import rhi
 from bench.routes import addresses
 
 # For `replace_one`: the last route becomes one of these.
 OTHER_ROUTES = ("198.51.100.1", "198.51.100.2")
+# Routes that come and go in `churn`.
+CHURNED: Final = 10_000
 
 
 class ProfiledPool(rhi.Pool):
@@ -48,7 +56,7 @@ class PoolServer:
             "as_number": arguments.as_number,
             "peer_as": arguments.sink_as,
             "passive": True,
-            "hold_time": 90,
+            "hold_time": arguments.hold_time,
             "extended_messages": arguments.extended,
         }
         self._sink: str = arguments.sink
@@ -58,10 +66,11 @@ class PoolServer:
         self._replaced = 0
         pool_type = ProfiledPool if self._profile else rhi.Pool
         listen = [(arguments.speaker, arguments.port)]
-        peers = {self._sink: rhi.Parameters(**self._parameters)}
+        self._sinks: list[str] = [self._sink, *arguments.sinks]
         self._pool, at, returned_at = self._timed(
-            lambda: pool_type(arguments.speaker, peers, self._routes, listen=listen)
+            lambda: pool_type(arguments.speaker, self._peers(), self._routes, listen=listen)
         )
+        self._lag = LagProbe(self._pool)
         _answer(at=at, returned_at=returned_at)
 
     def run(self) -> None:
@@ -69,9 +78,14 @@ class PoolServer:
         for line in sys.stdin.buffer:
             request = json.loads(line)
             call = self._call(request)
-            _, at, returned_at = self._timed(call)
-            _answer(at=at, returned_at=returned_at)
+            result, at, returned_at = self._timed(call)
+            more = {"lag": result} if request["do"] == "lag" else {}
+            _answer(at=at, returned_at=returned_at, **more)
         self._pool.close()
+
+    def _peers(self, **parameters: Any) -> dict[str, rhi.Parameters]:
+        every = rhi.Parameters(**self._parameters, **parameters)
+        return dict.fromkeys(self._sinks, every)
 
     def _call(self, request: dict[str, Any]) -> Callable[[], object]:
         pool, routes, do = self._pool, self._routes, request["do"]
@@ -79,8 +93,15 @@ class PoolServer:
             method, address = getattr(pool, do), request["address"]
             return lambda: method(address)
         if do == "med":
-            peers = {self._sink: rhi.Parameters(**self._parameters, med=request["med"])}
+            peers = self._peers(med=request["med"])
             return lambda: pool.configure(peers)
+        if do == "replace_all":
+            return lambda: pool.replace(routes)
+        if do == "lag":
+            return self._lag.take
+        if do == "churn":
+            rate, seconds = request["rate"], request["seconds"]
+            return Thread(target=churn, args=(pool, rate, seconds), daemon=True).start
         if do == "replace_med":
             attributes = rhi.PathAttributes(med=request["med"])
             return lambda: pool.replace(routes, attributes)
@@ -112,6 +133,40 @@ class PoolServer:
         ProfiledPool.profile.dump_stats(f"{self._profile_file}.io")
 
 
+class LagProbe:
+    """How late the timers of a pool's thread are: one that is due every two milliseconds."""
+
+    INTERVAL: Final = 0.002
+
+    def __init__(self, pool: rhi.Pool) -> None:
+        self._loop: asyncio.AbstractEventLoop = pool._loop  # nothing public tells
+        self._longest = 0.0
+        self._loop.call_soon_threadsafe(self._again)
+
+    def take(self) -> float:
+        """The longest delay since the last call, in seconds."""
+        found, self._longest = self._longest, 0.0
+        return found
+
+    def _again(self, due: float | None = None) -> None:
+        now = self._loop.time()
+        if due is not None:
+            self._longest = max(self._longest, now - due)
+        self._loop.call_at(now + self.INTERVAL, self._again, now + self.INTERVAL)
+
+
+def churn(pool: rhi.Pool, rate: int, seconds: float) -> None:
+    """Announce and withdraw routes in turn, so many a second, in steps of a few milliseconds."""
+    routes = [f"172.16.{number >> 8}.{number & 255}" for number in range(CHURNED)]
+    began, done = monotonic(), 0
+    while (now := monotonic()) < began + seconds:
+        for number in range(done, int((now - began) * rate)):
+            change = pool.withdraw if number // CHURNED % 2 else pool.announce
+            change(routes[number % CHURNED])
+            done = number + 1
+        sleep(0.002)
+
+
 def _answer(**values: float) -> None:
     sys.stdout.write(json.dumps(values) + "\n")
     sys.stdout.flush()
@@ -126,6 +181,8 @@ def main() -> None:
     parser.add_argument("--sink", required=True)
     parser.add_argument("--sink-as", type=int, required=True)
     parser.add_argument("--routes", type=int, required=True)
+    parser.add_argument("--sinks", nargs="*", default=[], help="more peers")
+    parser.add_argument("--hold-time", type=int, default=90)
     parser.add_argument("--extended", action="store_true")
     parser.add_argument("--profile", default="")
     PoolServer(parser.parse_args()).run()

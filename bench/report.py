@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.adapters import ADAPTERS, NO_DAEMONS
-from bench.experiments import EXPERIMENTS, NOT_YET, Experiment
+from bench.experiments import EXPERIMENTS, Experiment
 from bench.experiments.base import Measure, Reference, Target, Unit
 from bench.results import Results
 
@@ -26,7 +26,7 @@ def markdown(results: Results) -> str:
     measured = [number for number in EXPERIMENTS if any(cell.experiment == number for cell in results.cells)]
     parts = [_circumstances(results)]
     parts += [_experiment(results, EXPERIMENTS[number]) for number in measured]
-    absent = {number: EXPERIMENTS[number].TITLE for number in EXPERIMENTS if number not in measured} | NOT_YET
+    absent = {number: EXPERIMENTS[number].TITLE for number in EXPERIMENTS if number not in measured}
     lines = [f"- {number}: {title}" for number, title in sorted(absent.items(), key=_by_number)]
     if lines:
         parts.append("Not measured in this run:\n\n" + "\n".join(lines))
@@ -65,6 +65,13 @@ def _experiment(results: Results, experiment: Experiment) -> str:
         columns += [measure.name, f"rhi ÷ {'' if len(measures) == 1 else 'it'}".strip()]
     lines = ["| " + " | ".join(columns) + " |", "|---" * 2 + "|--:" * (len(columns) - 2) + "|"]
     lines += [_row(results, experiment, name, measures) for name in results.versions]
+    if experiment.ONLY:
+        names = [name for name in results.versions if name in experiment.ONLY]
+        lines = [
+            f"| measure | {' | '.join(TITLES[name] for name in names)} |",
+            "|---" + "|--:" * len(names) + "|",
+        ]
+        lines += [_line(results, experiment, names, measure) for measure in measures]
     ways = [
         f"{TITLES[name]}: {ADAPTERS[name].WAYS[experiment.NUMBER]}"
         for name in results.versions
@@ -95,13 +102,24 @@ def _row(results: Results, experiment: Experiment, name: str, measures: list[Mea
     return "| " + " | ".join(fields) + " |"
 
 
+def _line(results: Results, experiment: Experiment, names: list[str], measure: Measure) -> str:
+    """For an experiment with few speakers: the row of one measure."""
+    values = [_value(results, experiment, name, measure) for name in names]
+    shown = ["not measured" if each is None else _with_unit(each, measure.unit) for each in values]
+    return f"| {measure.name} | {' | '.join(shown)} |"
+
+
+def _with_unit(value: float, unit: Unit) -> str:
+    return f"{_shown(value, unit)} {unit.value[1]}".strip()
+
+
 def _verdict(results: Results, experiment: Experiment, target: Target) -> str:
     measure = next(measure for measure in experiment.MEASURES if measure.name == target.measure)
     ours = _value(results, experiment, "rhi", measure)
     if target.reference is Reference.ABSOLUTE:
-        aim = f"{_shown(target.limit, measure.unit)} {measure.unit.value[1]}"
+        aim = _with_unit(target.limit, measure.unit)
         got = None if ours is None else ours / target.limit
-        text = "" if ours is None else f"{_shown(ours, measure.unit)} {measure.unit.value[1]}"
+        text = "" if ours is None else _with_unit(ours, measure.unit)
     else:
         names = [name for name in results.versions if name not in NO_DAEMONS]
         if target.reference is Reference.FLOOR:

@@ -33,6 +33,7 @@ class Plan:
         any one step may take. patience: seconds that a speaker's experiments of one kind may take in a run;
         if they take longer, one run
             is enough.
+        scale: part of the peers and seconds that the larger experiments are to have.
         extended: messages of 65,535 bytes where speaker and sink both can.
     """
 
@@ -44,6 +45,7 @@ class Plan:
     timeout: float
     patience: float
     extended: bool
+    scale: float
 
 
 def versions(speakers: Sequence[str]) -> dict[str, str]:
@@ -85,7 +87,11 @@ def _run_group(
     plan: Plan, ground: Ground, results: Results, name: str, group: list[Experiment], number: int
 ) -> None:
     cells = {experiment.NUMBER: results.cell(experiment.NUMBER, name) for experiment in group}
-    left = [experiment for experiment in group if not cells[experiment.NUMBER].trouble]
+    left = [
+        experiment
+        for experiment in group
+        if not cells[experiment.NUMBER].trouble and (not experiment.ONLY or name in experiment.ONLY)
+    ]
     if results.versions[name].startswith("missing"):
         for experiment in left:
             cells[experiment.NUMBER].trouble = results.versions[name]
@@ -98,7 +104,7 @@ def _run_group(
             speaker,
             Child(sink_command(ground, extended=plan.extended), speaker.folder / "sink.log") as sink,
         ):
-            stage = Stage(ground, speaker, sink, plan.routes, plan.singles)
+            stage = Stage(ground, speaker, sink, plan.routes, plan.singles, plan.scale)
             if left[0].NEEDS is Need.LOADED_SPEAKER:
                 speaker.load(plan.routes)
             for experiment in left:

@@ -116,6 +116,7 @@ class Peer:
 
     def _control(self, kind: int, body: bytes, now: float) -> None:
         if kind == OPEN:
+            self._sink.hold(body[3] << 8 | body[4])
             self.send(message(KEEPALIVE))
             self._confirmed_at = monotonic()
         elif kind == KEEPALIVE and not self.established_at:
@@ -147,17 +148,17 @@ class Sink:
         self._poll = select.epoll()
         self._poll.register(0, select.EPOLLIN)
         self._is_running = True
+        self._keepalive_at = 0.0
 
     def run(self) -> None:
         """Until the end of standard input."""
-        keepalive_at = monotonic()
         while self._is_running:
             for number, _ in self._poll.poll(DIAL_INTERVAL if self._to_dial or self._dialing else 1.0):
                 self._ready(number)
             if self._to_dial:
                 self._dial_all()
-            if monotonic() >= keepalive_at:
-                keepalive_at = monotonic() + max(1.0, self._hold_time / 3)
+            if monotonic() >= self._keepalive_at:
+                self._keepalive_at = monotonic() + max(1.0, self._hold_time / 3)
                 for peer in list(self._peers.values()):
                     if peer.established_at:
                         peer.send(message(KEEPALIVE))
@@ -177,6 +178,11 @@ class Sink:
         what = [peer.established_at for peer in reached] if "established" in expected else [now]
         firsts = [peer.first_at for peer in reached if peer.first_at]
         self._answer(at=max(what), first_at=min(firsts, default=0.0))
+
+    def hold(self, proposed: int) -> None:
+        """A peer proposes this hold time: keepalives as often as the shortest asks for."""
+        if 0 < proposed < self._hold_time:
+            self._hold_time, self._keepalive_at = proposed, 0.0
 
     def lost(self, peer: Peer) -> None:
         """The connection is gone."""
@@ -278,7 +284,8 @@ class Sink:
         self._answer(armed=True)
         self._expected = request
         watched = record(request["prefix"]) if "prefix" in request else None
-        for peer in list(self._peers.values()):
+        # the last to have got there comes last
+        for peer in sorted(self._peers.values(), key=lambda peer: peer.last_at):
             peer.has_reached = False
             if peer.counter.watched != watched:
                 peer.counter.watched, peer.counter.watched_change = watched, ""

@@ -18,7 +18,7 @@ from typing import ClassVar, Self
 
 from bench.errors import BenchError, Missing, TooLate
 from bench.ground import Ground
-from bench.process_tree import peak_memory, processor_time
+from bench.process_tree import memory, peak_memory, processor_time
 from bench.program import Program
 
 SEARCH_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
@@ -26,7 +26,7 @@ _ASK_INTERVAL = 0.01
 
 
 class Speaker(abc.ABC):
-    """One speaker with one peer, the sink.
+    """One speaker with one peer, the sink, or as many as `peers` has addresses of before it is started.
 
     Class attributes:
         NAME: on the command line and in results.
@@ -41,6 +41,7 @@ class Speaker(abc.ABC):
     def __init__(self, ground: Ground, *, extended: bool, timeout: float) -> None:
         """`extended`: messages of 65,535 bytes where it can; `timeout`: of everything that is waited for."""
         self.ground = ground
+        self.peers = [ground.sink]
         self.extended = extended
         self.timeout = timeout
         self.folder = Path(tempfile.mkdtemp(prefix=f"rhi-bench-{self.NAME}-"))
@@ -89,6 +90,10 @@ class Speaker(abc.ABC):
     def memory(self) -> int:
         """Peak resident memory of all its processes, in bytes."""
         return peak_memory(program.pid for program in self._programs)
+
+    def memory_now(self) -> int:
+        """Resident memory of all its processes, in bytes."""
+        return memory(program.pid for program in self._programs)
 
     def processor_time(self) -> float:
         """Seconds of processor time of all its processes."""

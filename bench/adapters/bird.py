@@ -25,6 +25,7 @@ class Bird(Speaker):
         "B2": "static routes of the configuration file",
         "B3": "control socket: `enable` and `disable` of a static protocol with one route",
         "B4": "control socket: `configure` with another export filter",
+        "B6": "a protocol for each peer, from one template",
         "B5": "control socket: `disable` of the static protocol",
     }
 
@@ -104,9 +105,13 @@ class Bird(Speaker):
             "bird.conf",
             f"log stderr all;\nrouter id {self.ground.speaker};\n"
             f'include "{self.folder}/routes.conf";\ninclude "{self.folder}/singles.conf";\n'
-            f"protocol bgp sink {{\n  local {self.ground.speaker} port {self.ground.port} as {SPEAKER_AS};\n"
-            f"  neighbor {self.ground.sink} as {SINK_AS};\n  multihop;\n  passive;\n{extended}"
-            f"  ipv4 {{ import none; export {export}; next hop self; }};\n}}\n",
+            f"template bgp sinks {{\n  local {self.ground.speaker} port {self.ground.port} as {SPEAKER_AS};\n"
+            f"  multihop;\n  passive;\n{extended}"
+            f"  ipv4 {{ import none; export {export}; next hop self; }};\n}}\n"
+            + "".join(
+                f"protocol bgp sink{number} from sinks {{ neighbor {peer} as {SINK_AS}; }}\n"
+                for number, peer in enumerate(self.peers)
+            ),
         )
 
     def _connect(self) -> ControlSocket:

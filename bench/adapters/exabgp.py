@@ -12,6 +12,7 @@ from time import monotonic
 from typing import ClassVar, Final
 
 from bench.adapters.base import Speaker, find_program
+from bench.errors import Missing
 from bench.ground import SINK_AS, SPEAKER_AS, Ground
 from bench.routes import addresses
 
@@ -58,6 +59,8 @@ class ExaBgp(Speaker):
 
     def start(self) -> float:
         self.ground.require_namespace()
+        if len(self.peers) > 1:
+            raise Missing("it makes every UPDATE for every peer anew: hours")
         started = self._run([_exabgp(), "server", str(self.folder / "exabgp.conf")], environment=_ENVIRONMENT)
         return started.started_at
 

@@ -22,6 +22,7 @@ class FloorSpeaker(Speaker):
         "B2": "Python starts, reads the bytes from a file, one `sendall`",
         "B3": "bytes made before, one `sendall`",
         "B4": "bytes made before, one `sendall`",
+        "B6": "bytes made before, one `sendall` for each peer, one after the other",
         "B5": "bytes made before, one `sendall`",
     }
 
@@ -58,6 +59,7 @@ class FloorSpeaker(Speaker):
         ground = self.ground
         listen = f"{ground.speaker}:{ground.port}"
         extended = ["--extended"] if self.extended else []
+        extended += ["--peers", str(len(self.peers))]
         command = [
             sys.executable,
             "-S",

@@ -26,6 +26,7 @@ class Frr(Speaker):
         "B2": "`network` statements of the configuration file; bgpd alone, without zebra",
         "B3": "vty socket: `network`, `no network`",
         "B4": "vty socket: `set metric` in the route map towards the peer, `clear bgp * soft out`",
+        "B6": "one peer group",
         "B5": "vty socket: the route map towards the peer denies all, `clear bgp * soft out`",
     }
 
@@ -49,18 +50,18 @@ class Frr(Speaker):
     def prepare_start(self, number: int) -> None:
         self.ground.require_namespace()
         shutil.chown(self.folder, USER, USER)
-        sink = self.ground.sink
         with (self.folder / "bgpd.conf").open("w") as file:
             file.write(
                 f"router bgp {SPEAKER_AS}\n bgp router-id {self.ground.speaker}\n"
                 " no bgp ebgp-requires-policy\n"
                 " no bgp network import-check\n bgp route-map delay-timer 0\n coalesce-time 0\n"
-                f" neighbor {sink} remote-as {SINK_AS}\n neighbor {sink} passive\n"
-                f" neighbor {sink} disable-connected-check\n neighbor {sink} advertisement-interval 0\n"
+                f" neighbor SINKS peer-group\n neighbor SINKS remote-as {SINK_AS}\n neighbor SINKS passive\n"
+                " neighbor SINKS disable-connected-check\n neighbor SINKS advertisement-interval 0\n"
             )
             if self.extended:
-                file.write(f" neighbor {sink} capability extended-message\n")
-            file.write(f" address-family ipv4 unicast\n  neighbor {sink} route-map OUT out\n")
+                file.write(" neighbor SINKS capability extended-message\n")
+            file.writelines(f" neighbor {peer} peer-group SINKS\n" for peer in self.peers)
+            file.write(" address-family ipv4 unicast\n  neighbor SINKS route-map OUT out\n")
             file.writelines(f"  network {address}/32\n" for address in addresses(number))
             file.write(" exit-address-family\n!\nroute-map OUT permit 10\n!\n")
 

@@ -28,6 +28,7 @@ class GoBgp(Speaker):
         "B2": "`gobgp mrt inject global` as soon as gobgpd answers; its configuration has no routes",
         "B3": "`gobgp global rib add`, `del`; each starts a process (no gRPC client here)",
         "B4": "`gobgp neighbor softresetout` after a policy `med set`",
+        "B6": "a neighbor for each peer",
         "B5": "`gobgp global rib del all`",
     }
 
@@ -53,9 +54,12 @@ class GoBgp(Speaker):
             "gobgpd.toml",
             f'[global.config]\n  as = {SPEAKER_AS}\n  router-id = "{self.ground.speaker}"\n'
             f"  port = {self.ground.port}\n"
-            f'[[neighbors]]\n  [neighbors.config]\n    neighbor-address = "{self.ground.sink}"\n'
-            f"    peer-as = {SINK_AS}\n  [neighbors.transport.config]\n    passive-mode = true\n"
-            "  [neighbors.ebgp-multihop.config]\n    enabled = true\n    multihop-ttl = 2\n",
+            + "".join(
+                f'[[neighbors]]\n  [neighbors.config]\n    neighbor-address = "{peer}"\n'
+                f"    peer-as = {SINK_AS}\n  [neighbors.transport.config]\n    passive-mode = true\n"
+                "  [neighbors.ebgp-multihop.config]\n    enabled = true\n    multihop-ttl = 2\n"
+                for peer in self.peers
+            ),
         )
         (self.folder / "routes.mrt").write_bytes(mrt(number, self.ground.speaker))
 

@@ -27,6 +27,7 @@ class OpenBgpd(Speaker):
         "B2": "`bgpctl network bulk add` as soon as bgpd answers; `network` statements are slower",
         "B3": "`bgpctl network add`, `bgpctl network delete`; each starts a process",
         "B4": "`bgpctl reload` with another `match to any set metric`, without routes in the file",
+        "B6": "one group",
         "B5": "`bgpctl network flush`",
     }
 
@@ -87,8 +88,10 @@ class OpenBgpd(Speaker):
             "bgpd.conf",
             f'socket "{self.folder}/ctl"\nAS {SPEAKER_AS}\nrouter-id {ground.speaker}\nfib-update no\n'
             f"listen on {ground.speaker} port {ground.port}\n"
-            f"neighbor {ground.sink} {{\n\tremote-as {SINK_AS}\n\tlocal-address {ground.speaker}\n"
-            f"\tmultihop 2\n\tpassive\n{extended}}}\nallow to any\n{more}",
+            f'group "sinks" {{\n\tremote-as {SINK_AS}\n\tlocal-address {ground.speaker}\n'
+            f"\tmultihop 2\n\tpassive\n{extended}"
+            + "".join(f"\tneighbor {peer}\n" for peer in self.peers)
+            + f"}}\nallow to any\n{more}",
             mode=0o600,  # bgpd insists on it
         )
 

@@ -21,6 +21,11 @@ class Rhi(Speaker):
         "B2": "`rhi speak` with its option `--routes`",
         "B3": "`Pool.announce`, `Pool.withdraw`",
         "B4": "`Pool.configure` with another MED",
+        "B6": "one `rhi.Pool` with all peers",
+        "B7": "`Pool.replace` with nothing, then with everything",
+        "B8": "`Pool.replace`",
+        "B9": "`Pool.announce`, `Pool.withdraw`",
+        "B11": "`Pool.configure`, `Pool.replace`",
         "B5": "`Pool.replace([], allow_empty=True)`",
     }
     DIALS = True
@@ -32,6 +37,7 @@ class Rhi(Speaker):
         self._child: Child | None = None
         self._is_profiled = False
         self.load_time = 0.0
+        self.hold_time = 90
 
     @classmethod
     def version(cls) -> str:
@@ -42,6 +48,8 @@ class Rhi(Speaker):
         command = [sys.executable, "-m", "bench.pool_server"]
         command += ["--speaker", ground.speaker, "--port", str(ground.port), "--as-number", str(SPEAKER_AS)]
         command += ["--sink", ground.sink, "--sink-as", str(SINK_AS), "--routes", str(number)]
+        command += ["--sinks", *self.peers[1:]] if len(self.peers) > 1 else []
+        command += ["--hold-time", str(self.hold_time)]
         command += ["--extended"] if self.extended else []
         command += ["--profile", self.profile] if self.profile else []
         self._child = Child(ground.command(command), self.log)
@@ -75,10 +83,14 @@ class Rhi(Speaker):
     def withdraw_all(self) -> float:
         return self.ask("withdraw_all")
 
-    def ask(self, do: str, **request: str | int) -> float:
+    def ask(self, do: str, **request: str | float) -> float:
         """Have the program do something; returns when it called rhi."""
+        return float(self.answer(do, **request)["at"])
+
+    def answer(self, do: str, **request: str | float) -> dict[str, float]:
+        """The same with all that it answers; see `bench.pool_server`."""
         assert self._child is not None
-        return float(self._child.ask(do, timeout=self.timeout, **request)["at"])
+        return self._child.ask(do, timeout=self.timeout, **request)
 
     def close(self) -> None:
         if self.profile and self._child is not None:

@@ -35,6 +35,8 @@ class Unit(enum.Enum):
     SECONDS = (1.0, "s")
     MILLISECONDS = (1000.0, "ms")
     MEGABYTES = (1 / 2**20, "MiB")
+    TIMES = (1.0, "×")
+    COUNT = (1.0, "")
 
 
 def p99(samples: Sequence[float]) -> float:
@@ -80,8 +82,14 @@ class Target:
 class Stage:
     """One speaker in one run."""
 
-    def __init__(self, ground: Ground, speaker: Speaker, sink: Child, routes: int, singles: int) -> None:
-        """`singles`: how often a single route is to be announced and withdrawn."""
+    def __init__(
+        self, ground: Ground, speaker: Speaker, sink: Child, routes: int, singles: int, scale: float
+    ) -> None:
+        """`singles`: how often a single route is to be announced and withdrawn.
+
+        `scale`: what part of the peers and the seconds that an experiment asks for it is to have.
+        """
+        self.scale = scale
         self.ground = ground
         self.speaker = speaker
         self.sink = sink
@@ -89,9 +97,14 @@ class Stage:
         self.singles = singles
         self._established: dict[str, float] | None = None
 
-    def dial(self) -> None:
-        """Have the sink connect to the speaker, now or when it can."""
-        self.sink.ask("dial", address=self.ground.speaker, port=self.ground.port, sources=[self.ground.sink])
+    def dial(self, sources: Sequence[str] = ()) -> None:
+        """Have the sink connect to the speaker, from each of `sources`, now or when it can."""
+        self.sink.ask(
+            "dial",
+            address=self.ground.speaker,
+            port=self.ground.port,
+            sources=list(sources) or [self.ground.sink],
+        )
 
     def connect(self) -> dict[str, float]:
         """Have the session up and all routes sent, if that has not been done; the times of that."""
@@ -148,6 +161,8 @@ class Experiment(abc.ABC):
     NEEDS: ClassVar[Need]
     MEASURES: ClassVar[tuple[Measure, ...]]
     TARGETS: ClassVar[tuple[Target, ...]] = ()
+    # Speakers that it is about; nothing: all.
+    ONLY: ClassVar[tuple[str, ...]] = ()
 
     @abc.abstractmethod
     def run(self, stage: Stage) -> Samples:

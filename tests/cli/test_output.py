@@ -36,6 +36,15 @@ TO_PEER: Any = {"peer": "192.0.2.1"}
         (events.RoutesHeldBack(**TO_PEER, reason="family_not_negotiated", count=2),
          ["192.0.2.1 2 routes held back (family_not_negotiated): "
           + "the peer does not take their address family"]),
+        (events.RoutesHeldBack(**TO_PEER, reason="suspected", count=1),
+         ["192.0.2.1 1 route held back (suspected): "
+          + "the peer may answer them with an UPDATE error; they are tried in turn"]),
+        (events.RoutesQuarantined(**TO_PEER, routes=(to_prefix("::1"), to_prefix("10.0.0.0/8")), count=9,
+                                  reason="UPDATE Message Error; Invalid NEXT_HOP Attribute"),
+         ["192.0.2.1 ::1, 10.0.0.0/8 and 7 more quarantined: "
+          + "the peer answers with UPDATE Message Error; Invalid NEXT_HOP Attribute"]),
+        (events.RoutesReleased(**TO_PEER, routes=(to_prefix("::1"),), count=1),
+         ["192.0.2.1 ::1 no longer quarantined"]),
         (events.SessionUp(**TO_PEER, local_ip="", remote_ip="", remote_asn=65000,
                           remote_router_id="192.0.2.1", hold_time=9, families=()),
          ["192.0.2.1 established: AS 65000, router id 192.0.2.1, no families"]),

@@ -22,7 +22,9 @@ from rhi.model.events import (
     PrefixLimitNear,
     RoutesHeldBack,
     RoutesMissed,
+    RoutesQuarantined,
     RoutesReceived,
+    RoutesReleased,
     SessionDown,
     SessionUp,
     StateChanged,
@@ -77,6 +79,14 @@ EVENTS: list[tuple[Event, dict[str, Any]]] = [
     (
         RoutesHeldBack(peer=PEER, reason="no_next_hop", count=2),
         {"event": "routes_held_back", "reason": "no_next_hop", "count": 2},
+    ),
+    (
+        RoutesQuarantined(peer=PEER, routes=(to_prefix("192.0.2.9"),), count=1, reason="no"),
+        {"event": "routes_quarantined", "routes": ["192.0.2.9"], "count": 1, "reason": "no"},
+    ),
+    (
+        RoutesReleased(peer=PEER, routes=(to_prefix("192.0.2.9"),), count=1),
+        {"event": "routes_released", "routes": ["192.0.2.9"], "count": 1},
     ),
     (
         RoutesReceived(

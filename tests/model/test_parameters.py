@@ -69,6 +69,7 @@ OTHERS: dict[str, Any] = {
     "connect_retry_time": 5.0,
     "connect_timeout": 2.5,
     "send_hold_time": 60.0,
+    "quarantine": False,
 }
 SECRETS = {"password", "ao_keys"}
 # As many of them as go together.
@@ -432,7 +433,7 @@ def test_changed_fields_names_the_field_that_differs(name: str) -> None:
 def test_diff_tells_whether_routes_would_look_otherwise(name: str) -> None:
     base = dataclasses.replace(DEFAULTS, **NEEDS.get(name, {}))
     other = dataclasses.replace(base, **{name: OTHERS[name]})
-    others = {"connect_retry_time", "connect_timeout", "send_hold_time", "password"}
+    others = {"connect_retry_time", "connect_timeout", "send_hold_time", "password", "quarantine"}
 
     assert base.diff(other) == (name in LIVE_FIELDS - others)
     assert not base.diff(base)

@@ -58,6 +58,7 @@ def test_status_json_continues_with_ours() -> None:
         "retry_in_s",
         "received_routes",
         "malformed_updates",
+        "quarantined",
     ]
 
 

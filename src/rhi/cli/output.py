@@ -17,6 +17,7 @@ from typing import Any, Final, TextIO
 
 from rhi.cli.draining import describe_drain
 from rhi.core.export import NO_NEXT_HOP, NOT_NEGOTIATED, TOO_LARGE
+from rhi.core.quarantine import QUARANTINED, SUSPECTED
 from rhi.model.events import (
     DrainProgress,
     EndOfRibReceived,
@@ -27,7 +28,9 @@ from rhi.model.events import (
     PrefixLimitNear,
     RoutesHeldBack,
     RoutesMissed,
+    RoutesQuarantined,
     RoutesReceived,
+    RoutesReleased,
     SessionDown,
     SessionUp,
     StateChanged,
@@ -44,6 +47,8 @@ _WHY_HELD_BACK: Final = {
     NO_NEXT_HOP: "they have no usable next hop; give one, see -4 and -6",
     TOO_LARGE: "their attributes do not fit into a message",
     NOT_NEGOTIATED: "the peer does not take their address family",
+    QUARANTINED: "the peer answers them with an UPDATE error",
+    SUSPECTED: "the peer may answer them with an UPDATE error; they are tried in turn",
 }
 
 
@@ -157,7 +162,16 @@ def _sentence(event: Event) -> str:
         return f"{event.count} routes are not shown: they came faster than they could be written"
     if isinstance(event, PrefixLimitNear):
         return f"announces {event.count} {event.family} routes, and may announce {event.limit}"
+    if isinstance(event, RoutesQuarantined):
+        return f"{_listed(event)} quarantined: the peer answers with {event.reason}"
+    if isinstance(event, RoutesReleased):
+        return f"{_listed(event)} no longer quarantined"
     return str(event)
+
+
+def _listed(event: RoutesQuarantined | RoutesReleased) -> str:
+    more = event.count - len(event.routes)
+    return ", ".join(map(str, event.routes)) + (f" and {more} more" if more else "")
 
 
 def _attributes(attributes: Mapping[str, Any]) -> str:

@@ -211,6 +211,11 @@ def parser() -> Parser:
     add(
         "--message", metavar="TEXT", default="", help="say that to the peer's operators at the end (RFC 9003)"
     )
+    add(
+        "--no-quarantine",
+        action="store_true",
+        help="send routes that the peer answers with an UPDATE error again and again",
+    )
     add("--passive", action="store_true", help="do not connect, wait for the peer (needs --listen)")
     add(
         "--listen",
@@ -460,6 +465,7 @@ def _parameters(arguments: argparse.Namespace) -> Parameters:
         role=arguments.role,
         role_strict=arguments.role_strict,
         maximum_prefixes=arguments.maximum_prefixes,
+        quarantine=not arguments.no_quarantine,
     )
 
 

@@ -7,6 +7,7 @@ Deviation: RFC 4271 §5.1.3 forbids the peer's own address as next hop; that is 
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from ipaddress import IPv4Address
 from typing import Final, NamedTuple, TypeVar
 
@@ -72,7 +73,9 @@ class ExportPolicy:
         self._local = local
         self._router_id = router_id
         self.passing: dict[object, tuple[int, Mapping[int, int]]] = {}
-        self.passes = {family: _compile_filter(parameters, family) for family in Family}
+        self.passes: dict[Family, Match | None] = {
+            family: _compile_filter(parameters, family) for family in Family
+        }
 
     def export(self, attributes: PathAttributes, family: Family) -> Exported | HeldBack:
         """What goes on the wire with a route of these attributes, or why it cannot."""
@@ -91,6 +94,13 @@ class ExportPolicy:
             encode_attributes(high, four_octet_as=four_octet_as),
             b"" if is_classic else self._mp_next_hop(next_hop),
         )
+
+    def with_filters(self, filters: Mapping[Family, Match]) -> "ExportPolicy":
+        """The same policy with these filters instead of its own for their families."""
+        changed = copy(self)
+        changed.passing = {}
+        changed.passes = {**self.passes, **filters}
+        return changed
 
     def _next_hop(self, attributes: PathAttributes, family: Family) -> IPAddress | None:
         """The route's own, the peer's, our end of the session, for IPv4 the router id; or None."""

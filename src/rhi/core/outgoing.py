@@ -10,6 +10,7 @@ from rhi.core.adj_rib_out import AdjRibOut, HeldCopy, count_passing
 from rhi.core.events import EventLog
 from rhi.core.export import NOT_NEGOTIATED, ExportPolicy
 from rhi.core.open_policy import Negotiated, offered_families
+from rhi.core.quarantine import Quarantine
 from rhi.core.route_table import RouteTable
 from rhi.model.events import EndOfRibSent, RoutesHeldBack
 from rhi.model.parameters import Parameters
@@ -27,6 +28,8 @@ class Outgoing:
         router_id: IPv4Address,
         table: RouteTable,
         log: EventLog,
+        quarantine: Quarantine,
+        now: float,
     ) -> None:
         """`local` is our end of the TCP connection; `log` gets EndOfRibSent and RoutesHeldBack."""
         self._parameters = parameters
@@ -37,11 +40,14 @@ class Outgoing:
         self._log = log
         self._held_back: dict[str, int] = {}
         self._policy = self._make_policy()
+        self._quarantine = quarantine
+        quarantine.session_up(self._policy, now, has_keepalives=negotiated.hold_time != 0)
+        narrowed = quarantine.narrow(self._policy)
         self._ribs = {
             family: AdjRibOut(
                 table,
                 family,
-                self._policy,
+                narrowed,
                 negotiated.max_message_size,
                 marks_refresh=negotiated.enhanced_refresh,
             )
@@ -85,15 +91,21 @@ class Outgoing:
         """Send what comes out differently under other parameters."""
         self._parameters = parameters
         self._policy = self._make_policy()
+        self._quarantine.take_policy(self._policy)
+        self.apply_quarantine()
+
+    def apply_quarantine(self) -> None:
+        """Send what is no longer held back."""
+        narrowed = self._quarantine.narrow(self._policy)
         for rib in self._ribs.values():
-            rib.change_policy(self._policy)
+            rib.change_policy(narrowed)
 
     def refresh(self, family: Family) -> None:
         """Send one family again; one that was not agreed on is ignored (RFC 2918 §4)."""
         if family in self._ribs:
             self._ribs[family].refresh()
 
-    def pull(self, limit: int) -> list[bytes]:
+    def pull(self, limit: int, now: float) -> list[bytes]:
         """UPDATEs of all families; each gets its share, so that none waits for another's full table."""
         messages: list[bytes] = []
         pending = [(family, rib) for family, rib in self._ribs.items() if rib.is_pending]
@@ -102,16 +114,34 @@ class Outgoing:
             messages += rib.pull(max(1, limit // len(pending)))
             if rib.end_of_rib_sent and not was_sent:
                 self._log.add(EndOfRibSent(peer=self._log.peer, family=family.label))
-        if pending and not any(rib.is_pending for _, rib in pending):
-            self._tell_held_back()
+        is_pending = any(rib.is_pending for _, rib in pending)
+        self._quarantine.handed_out(messages, now, is_pending=is_pending)
+        if pending and not is_pending:
+            self._look_for_changes(now)
         if not pending:
             for rib in self._ribs.values():
                 rib.tidy()
         return messages
 
+    def heard(self, now: float) -> None:
+        """The peer has sent something."""
+        self._quarantine.heard(now)
+        self.handle_timeout(now)
+
+    def next_timeout(self) -> float:
+        """When to call `handle_timeout`."""
+        return self._quarantine.next_timeout()
+
+    def handle_timeout(self, now: float) -> None:
+        """Try the next routes that the peer may refuse, if it is time."""
+        if self._quarantine.advance(now):
+            self.apply_quarantine()
+        elif now >= self._quarantine.next_timeout():
+            self._look_for_changes(now)
+
     def held_back(self) -> dict[str, int]:
-        """Routes that the peer ought to have and cannot be sent, by reason."""
-        found: dict[str, int] = {}
+        """Routes that the peer ought to have and is not sent, by reason."""
+        found = self._quarantine.held_back()
         for family in offered_families(self._parameters, FAMILY_OF_VERSION[self._local.version]):
             rib = self._ribs.get(family)
             counts = self._not_negotiated(family) if rib is None else rib.held_back()
@@ -127,6 +157,11 @@ class Outgoing:
 
     def _make_policy(self) -> ExportPolicy:
         return ExportPolicy(self._parameters, self._negotiated, self._local, self._router_id)
+
+    def _look_for_changes(self, now: float) -> None:
+        if self._quarantine.look_for_changes(now):
+            self.apply_quarantine()
+        self._tell_held_back()
 
     def _tell_held_back(self) -> None:
         held_back = self.held_back()

@@ -2,7 +2,7 @@
 
 `Peer` is a value-in, value-out machine. Its methods are of four kinds:
 
-    commands   start, stop, configure, mark, suspend, resume
+    commands   start, stop, configure, mark, suspend, resume, release_quarantine
     inputs     connection_made, connect_failed, accept, data_received, connection_lost, handle_timeout
     polls      actions, data_to_send, next_timeout, events
     getters    state, status, ...
@@ -33,10 +33,11 @@ from rhi.core.fsm import Connection, Ending
 from rhi.core.incoming import Incoming
 from rhi.core.open_policy import Negotiated
 from rhi.core.outgoing import Outgoing
+from rhi.core.quarantine import Quarantine
 from rhi.core.route_table import RouteTable
 from rhi.core.timers import Timer
 from rhi.errors import NotificationError
-from rhi.model.events import Event, SessionDown, SessionUp, StateChanged
+from rhi.model.events import MAX_LISTED, Event, SessionDown, SessionUp, StateChanged
 from rhi.model.parameters import Parameters
 from rhi.model.prefix import FAMILY_OF_CODES, IPAddress
 from rhi.model.status import State, Status, WallClock
@@ -91,6 +92,7 @@ class Peer:
         self._actions: list[Action] = []
         self._log = EventLog(name)
         self._incoming = Incoming(self._log)
+        self._quarantine = Quarantine(table, self._log)
         self._with_capabilities = True
         self._is_marking = False
         self._stopped = True
@@ -142,6 +144,8 @@ class Peer:
         """
         self._wanted = parameters
         before, self.parameters = self.parameters, self.parameters.with_live_fields(parameters)
+        if not parameters.quarantine:
+            self._quarantine.release()
         self._dialer.tune(parameters.connect_retry_time, parameters.connect_timeout)
         if self._session is not None and self._outgoing is not None and self.parameters != before:
             self._session.parameters = self.parameters
@@ -183,6 +187,13 @@ class Peer:
         self._is_marking = marked
         if self._outgoing is not None:
             self._outgoing.configure(self._outgoing_parameters)
+
+    def release_quarantine(self, now: float) -> None:
+        """Send quarantined routes again."""
+        self._quarantine.release()
+        if self._outgoing is not None:
+            self._outgoing.apply_quarantine()
+        self._settle(now)
 
     # Inputs
 
@@ -233,6 +244,8 @@ class Peer:
                 data = b""
                 self._settle(now)
             self._settle(now)
+            if found is self._session and self._outgoing is not None:
+                self._outgoing.heard(now)
 
     def connection_lost(self, connection: int, reason: str, now: float) -> None:
         """The TCP connection was closed or broke; `reason` is the system's word for it, or empty."""
@@ -248,6 +261,8 @@ class Peer:
             connection.expire_timers(now)
         was_dialing = self._dialing
         self._dialer.expire_timers(now)
+        if self._outgoing is not None:
+            self._outgoing.handle_timeout(now)
         if was_dialing is not None and self._dialer.state is State.ACTIVE:
             self._attempt_failed(f"Connection failed ({_joined('timed out', self.explain_silence())})")
         self._settle(now)
@@ -274,7 +289,7 @@ class Peer:
         parts = [bytes(found.output)] if found.output else []
         found.output.clear()
         if found is self._session and self._outgoing is not None:
-            parts += self._outgoing.pull(limit)
+            parts += self._outgoing.pull(limit, now)
         if parts:
             found.sent(now)
         return b"".join(parts)
@@ -284,6 +299,8 @@ class Peer:
         deadlines = [connection.timers.next() for connection in self._connections.values()]
         if self._decide_at is not None:
             deadlines.append(self._decide_at)
+        if self._outgoing is not None:
+            deadlines.append(self._outgoing.next_timeout())
         return min([self._dialer.timers.next(), *deadlines])
 
     def events(self) -> list[Event]:
@@ -374,6 +391,7 @@ class Peer:
             retry_in_s=None if retry_at is None else max(0.0, retry_at - now),
             received_routes=self._incoming.routes,
             malformed_updates=self._incoming.malformed,
+            quarantined=tuple(str(prefix) for prefix in self._quarantine.parked_routes()[:MAX_LISTED]),
             read_adj_rib_out=lambda: [str(prefix) for prefix in held_prefixes(copies)],
         )
 
@@ -478,7 +496,14 @@ class Peer:
             maximum_prefixes=self.parameters.maximum_prefixes,
         )
         self._outgoing = Outgoing(
-            self._outgoing_parameters, negotiated, connection.local, self._router_id, self._table, self._log
+            self._outgoing_parameters,
+            negotiated,
+            connection.local,
+            self._router_id,
+            self._table,
+            self._log,
+            self._quarantine,
+            now,
         )
         self._dialer.handle(DialEvent.ESTABLISHED, now)
         self._note_state(now)
@@ -521,6 +546,8 @@ class Peer:
                 subcode=None if notification is None else int(notification.subcode),
             )
         )
+        if was_session and self._is_reason_known(ending.received, now):
+            self._dialer.failures = 0  # the next session will be told something else: no growing pause
         if self.pending_changes and not self._connections:
             self._take_wanted()
         if self._stopped:
@@ -538,6 +565,17 @@ class Peer:
         self._outgoing = None
         self._session = None
         self._dialer.session_ended(now - self._changed_at)
+
+    def _is_reason_known(self, notification: Notification | None, now: float) -> bool:
+        """Whether the session has ended with an UPDATE error that routes can be suspected of."""
+        if (
+            notification is None
+            or notification.code != ErrorCode.UPDATE_MESSAGE
+            or not self.parameters.quarantine
+        ):
+            self._quarantine.session_down(now)
+            return False
+        return self._quarantine.refused(notification.text, now, has_announced=self._counted[0] > 0)
 
     def _attempt_failed(self, reason: str) -> None:
         self._last_error = reason
@@ -572,6 +610,7 @@ class Peer:
         self.parameters = self._wanted
         self._with_capabilities = True
         self._dialer.is_passive = self.parameters.passive or self._is_suspended
+        self._quarantine.release()
 
     def _take_received(self, connection: Connection, now: float) -> None:
         """Act on the messages of an established session."""

@@ -16,7 +16,7 @@ from rhi.core.export import Exported
 from rhi.model.prefix import FAMILY_OF_CODES, Family, Prefix
 from rhi.wire.iana import AttributeCode, AttributeFlag, ErrorCode, MessageType
 from rhi.wire.messages import HEADER_SIZE
-from rhi.wire.prefix import decode_prefixes
+from rhi.wire.prefix import Prefixes
 from rhi.wire.reader import Reader
 
 # The least hold time there is (RFC 4271 §4.2): who leaves its input alone for longer loses sessions.
@@ -24,7 +24,9 @@ SETTLING_TIME: Final = 3.0
 # Some 100,000 IPv4 host routes with attributes in common. To act on the refusal of so many takes 0.4 s, in
 # which nobody else is served: less than a keepalive interval of the least hold time.
 MAX_BYTES: Final = 1 << 19
-_KIND_AT: Final = HEADER_SIZE - 1  # where a message's type stands
+# Where a message's length and type stand.
+_SIZE_AT: Final = HEADER_SIZE - 3
+_KIND_AT: Final = HEADER_SIZE - 1
 
 
 class Announcement(NamedTuple):
@@ -90,14 +92,21 @@ class Recent:
         return instant
 
 
-def announcements(message: bytes) -> Iterator[Announcement]:
-    """The routes that one message of ours announces."""
-    if message[_KIND_AT] != MessageType.UPDATE:
-        return iter(())
-    reader = Reader(message[HEADER_SIZE:], ErrorCode.UPDATE_MESSAGE, 0)
+def announcements(messages: bytes) -> Iterator[Announcement]:
+    """The routes that one or several whole messages of ours announce."""
+    at = 0
+    while at < len(messages):
+        size = int.from_bytes(messages[at + _SIZE_AT : at + _KIND_AT], "big")
+        if messages[at + _KIND_AT] == MessageType.UPDATE:
+            yield from _announced(messages[at + HEADER_SIZE : at + size])
+        at += size
+
+
+def _announced(body: bytes) -> Iterator[Announcement]:
+    reader = Reader(body, ErrorCode.UPDATE_MESSAGE, 0)
     reader.take(reader.uint16())
     exported, family, nlri = _cut_attributes(reader.block(reader.uint16()))
-    prefixes = decode_prefixes(Reader(nlri or reader.rest(), ErrorCode.UPDATE_MESSAGE, 0), family)
+    prefixes = Prefixes.decode(Reader(nlri or reader.rest(), ErrorCode.UPDATE_MESSAGE, 0), family)
     return map(Announcement, prefixes, repeat(exported))
 
 

@@ -42,6 +42,12 @@ class RouteTable:
         block = self._blocks.get((prefix.family, prefix.length))
         return block is not None and block.get(prefix.packed) != ABSENT
 
+    def attributes(self, prefix: Prefix) -> PathAttributes | None:
+        """What a route is wanted with; None when it is not wanted."""
+        block = self._blocks.get((prefix.family, prefix.length))
+        number = ABSENT if block is None else block.get(prefix.packed)
+        return None if number == ABSENT else self.store.by_id[number]
+
     @property
     def may_end_rib(self) -> bool:
         """Peers may be told End-of-RIB: what there is is all there should be."""

@@ -6,12 +6,14 @@ An event is a value; `to_json` gives it as an object with its kind under `event`
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from rhi.model.communities import Community, ExtendedCommunity, LargeCommunity
 from rhi.model.drain import DrainStep
 from rhi.model.prefix import Prefix
 from rhi.model.status import State
+
+MAX_LISTED: Final = 100  # routes that are named one by one where there may be any number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,34 @@ class RoutesHeldBack(Event):
     """Routes that cannot be sent to this peer, and why; `count` is how many there are now."""
 
     reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutesQuarantined(Event):
+    """The peer has answered these routes with an UPDATE error: it is not sent them again.
+
+    Attributes:
+        routes: the first 100 of them.
+        count: how many there are.
+        reason: the error, as the peer's NOTIFICATION has it.
+    """
+
+    routes: tuple[Prefix, ...]
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutesReleased(Event):
+    """Routes are quarantined no more: withdrawn, changed, or to be tried again.
+
+    Attributes:
+        routes: the first 100 of them.
+        count: how many there are.
+    """
+
+    routes: tuple[Prefix, ...]
     count: int
 
 

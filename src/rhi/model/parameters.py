@@ -34,7 +34,9 @@ _ROUTE_FIELDS: Final = frozenset(
     {"next_hop_4", "next_hop_6", "med", "local_pref", "prepend", "communities", "large_communities"}
     | {"extended_communities", "graceful_shutdown", "accept", "reject"}
 )
-LIVE_FIELDS: Final = _ROUTE_FIELDS | {"connect_retry_time", "connect_timeout", "send_hold_time", "password"}
+LIVE_FIELDS: Final = _ROUTE_FIELDS | frozenset(
+    {"connect_retry_time", "connect_timeout", "send_hold_time", "password", "quarantine"}
+)
 # Never shown, neither by `repr` nor by `to_json`.
 _SECRET_FIELDS: Final = frozenset({"password", "ao_keys"})
 
@@ -94,6 +96,8 @@ class Parameters:
             minutes and twice the hold time.
         password: TCP MD5 key, at most 80 bytes (RFC 2385); never printed. The session goes on when both ends
             change, add or drop it within the hold time.
+        quarantine: when the peer ends the session with an UPDATE error, find the routes that it refuses, and
+            keep them back; otherwise it is sent everything again.
 
     Raises:
         InvalidValueError: a value is out of range; the message names it.
@@ -130,6 +134,7 @@ class Parameters:
     connect_retry_time: float
     connect_timeout: float
     send_hold_time: float | None
+    quarantine: bool
 
     def __init__(
         self,
@@ -165,6 +170,7 @@ class Parameters:
         connect_retry_time: float = 30.0,
         connect_timeout: float = 10.0,
         send_hold_time: float | None = None,
+        quarantine: bool = True,
     ) -> None:
         values: dict[str, object] = {
             "as_number": to_as_number(as_number, "as_number"),
@@ -206,6 +212,7 @@ class Parameters:
             "send_hold_time": None
             if send_hold_time is None
             else to_seconds(send_hold_time, "send_hold_time"),
+            "quarantine": to_flag(quarantine, "quarantine"),
         }
         if long_lived_stale_time is not None and graceful_restart is None:
             raise InvalidValueError("long_lived_stale_time: needs graceful_restart (RFC 9494)")

@@ -41,11 +41,13 @@ class Status:
         families: address families agreed on, as `ipv4` and `ipv6`.
         end_of_rib: families whose End-of-RIB has been sent.
         pending_routes: whether the peer has yet to be told something.
-        held_back: routes that cannot be sent to this peer, by reason.
+        held_back: routes that cannot or must not be sent to this peer, by reason.
         pending_changes: names of parameters that wait for the next session.
         retry_in_s: seconds until the next attempt to connect; None when none is waiting.
         received_routes: routes the peer sent, which are parsed and dropped, since the session began.
         malformed_updates: UPDATEs with an error that the session survived (RFC 7606), since it began.
+        quarantined: routes that the peer has answered with an UPDATE error, as text in address order, the
+            first 100; `held_back` has their number.
     """
 
     state: State = State.IDLE
@@ -73,6 +75,7 @@ class Status:
     retry_in_s: float | None = None
     received_routes: int = 0
     malformed_updates: int = 0
+    quarantined: tuple[str, ...] = ()
     read_adj_rib_out: Callable[[], list[str]] = field(default=list, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -112,6 +115,7 @@ class Status:
             "retry_in_s": None if self.retry_in_s is None else round(self.retry_in_s, 3),
             "received_routes": self.received_routes,
             "malformed_updates": self.malformed_updates,
+            "quarantined": list(self.quarantined),
         }
 
 

@@ -239,6 +239,19 @@ def test_loop_that_ends_without_close_leaves_no_error(caplog: pytest.LogCaptureF
     assert not caplog.records
 
 
+def test_release_quarantine_of_a_peer_without_any_changes_nothing() -> None:
+    async def main() -> None:
+        peer = rhi.Parameters(as_number=65001, port=free_port())
+        async with aio.Session("192.0.2.1", "127.0.0.1", peer, ["203.0.113.1"]) as session:
+            session.release_quarantine()
+            with pytest.raises(rhi.InvalidValueError, match="peer 'router'"):
+                session._pool.release_quarantine("router")
+
+            assert session.status().quarantined == ()
+
+    run(main())
+
+
 def test_end_of_rib_waits_for_mark_complete_and_routes_are_kept() -> None:
     async def main() -> None:
         lasting = {"127.0.0.0/8": rhi.Parameters(as_number=65002, graceful_restart=60)}

@@ -16,6 +16,7 @@ from rhi.model.events import EndOfRibSent, Event, SessionDown, SessionUp
 from rhi.model.prefix import to_prefix
 from rhi.net.pool import PoolDriver
 from rhi.testing.collector import Collector
+from tests.core.script import NOTIFICATION, UPDATE, message
 from tests.net.raw import PATIENCE, Events, RawListener, free_port, wait_until
 
 
@@ -504,6 +505,28 @@ def test_end_of_rib_waits_for_mark_complete_and_comes_behind_what_was_announced_
         pool.mark_complete()
         pool.close()
         pool.mark_complete()
+
+
+def test_quarantined_route_is_released_on_request_from_any_thread() -> None:
+    events = Events()
+    with RawListener("127.0.0.2") as listener:
+        peers = {listener.host: rhi.Parameters(as_number=65001, port=listener.port)}
+        pool = rhi.Pool("192.0.2.10", peers, ["203.0.113.1"], events)
+        with listener.accept().establish() as peer:
+            peer.expect(UPDATE)
+            peer.sock.sendall(message(NOTIFICATION, b"\x03\x08"))
+            told = events.wait(rhi.RoutesQuarantined)
+        with listener.accept().establish() as peer:
+            assert peer.expect(UPDATE) == bytes(4)  # End-of-RIB
+            wait_until(lambda: pool.status()[listener.host].quarantined == ("203.0.113.1",), "quarantined")
+
+            pool.release_quarantine("192.0.2.99")
+            pool.release_quarantine(listener.host)
+
+            assert peer.expect(UPDATE).endswith(b"\xcb\x00\x71\x01")
+            assert events.wait(rhi.RoutesReleased).count == told.count == 1
+        pool.close()
+        pool.release_quarantine(listener.host)
 
 
 def test_end_of_rib_waits_no_longer_than_complete_within() -> None:

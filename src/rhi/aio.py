@@ -22,7 +22,7 @@ from rhi.model.status import Flushed, Status
 from rhi.net.drain import Drain
 from rhi.net.drain_plan import DEFAULT_FLUSH_TIMEOUT, DEFAULT_WAIT, DrainPlan
 from rhi.net.dynamic import MAX_DYNAMIC_PEERS, MAX_PER_SOURCE
-from rhi.net.endpoint import ListenAddress
+from rhi.net.endpoint import ListenAddress, PeerAddress, PeerInterface
 from rhi.net.facade import (
     Listen,
     PoolMethods,
@@ -204,6 +204,9 @@ class Pool(PoolMethods):
 
     def _mark_complete(self) -> None:
         self._driver.mark_complete()
+
+    def _release_quarantine(self, address: PeerAddress | PeerInterface) -> None:
+        self._driver.release_quarantine(address)
 
     def _deliver(self, event: Event, parameters: Parameters | None) -> None:
         if self._observer is not None:

@@ -34,7 +34,7 @@ from rhi.model.status import Flushed, Status
 from rhi.net.drain_handle import Drain
 from rhi.net.drain_plan import DEFAULT_FLUSH_TIMEOUT, DEFAULT_WAIT, DrainPlan
 from rhi.net.dynamic import MAX_DYNAMIC_PEERS, MAX_PER_SOURCE
-from rhi.net.endpoint import ListenAddress
+from rhi.net.endpoint import ListenAddress, PeerAddress, PeerInterface
 from rhi.net.event_queue import EventQueue
 from rhi.net.facade import (
     Listen,
@@ -374,6 +374,9 @@ class Pool(PoolMethods):
         """Tell drains that have yet to begin what has been said after them."""
         for drain in list(self._drains):
             drain.overtake(prefix)
+
+    def _release_quarantine(self, address: PeerAddress | PeerInterface) -> None:
+        self._call_soon(lambda: self._driver.release_quarantine(address))
 
     def _schedule(self) -> None:
         """Have the I/O thread take over the changes noted; one call is enough for many changes."""

@@ -19,7 +19,7 @@ from rhi.model.prefix import IPAddress, Prefix, PrefixLike, to_prefix
 from rhi.model.route_set import RouteSet, route_set
 from rhi.model.wording import listed, shown
 from rhi.net.dynamic import MAX_DYNAMIC_PEERS, MAX_PER_SOURCE, DynamicLimits
-from rhi.net.endpoint import ListenAddress
+from rhi.net.endpoint import ListenAddress, PeerAddress, PeerInterface, parse_peer
 from rhi.net.pool import (
     DynamicPeers,
     ParsedDynamicPeers,
@@ -155,6 +155,16 @@ class PoolMethods(ABC):
         """
         self._mark_complete()
 
+    def release_quarantine(self, peer: str | IPAddress) -> None:
+        """Send a peer again what it has answered with an UPDATE error, now that it may take it.
+
+        Nothing happens when there is no such peer, or nothing is quarantined; see `Status.quarantined`.
+
+        Raises:
+            InvalidValueError: the peer is neither an address nor an interface.
+        """
+        self._release_quarantine(parse_peer(peer))
+
     @abstractmethod
     def _announce(self, prefix: Prefix, attributes: PathAttributes) -> None: ...
 
@@ -169,6 +179,9 @@ class PoolMethods(ABC):
 
     @abstractmethod
     def _mark_complete(self) -> None: ...
+
+    @abstractmethod
+    def _release_quarantine(self, address: PeerAddress | PeerInterface) -> None: ...
 
 
 P = TypeVar("P", bound=PoolMethods)
@@ -202,6 +215,10 @@ class SessionMethods(Generic[P]):
     def mark_complete(self) -> None:
         """See `Pool.mark_complete`."""
         self._pool.mark_complete()
+
+    def release_quarantine(self) -> None:
+        """See `Pool.release_quarantine`."""
+        self._pool.release_quarantine(self._peer)
 
 
 def check_timeout(timeout: float | None) -> None:

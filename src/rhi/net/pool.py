@@ -209,6 +209,12 @@ class PoolDriver:
             else:
                 session.configure(name, parameters, allow_reset=allow_reset)
 
+    def release_quarantine(self, address: PeerAddress | PeerInterface) -> None:
+        """Send a peer again what it has refused; nothing happens when there is no such peer."""
+        session = self._sessions.get(address)
+        if session is not None:
+            session.release_quarantine()
+
     def announce(self, prefix: Prefix, attributes: PathAttributes) -> None:
         """Want a route."""
         if self._drains.is_any:

@@ -133,6 +133,13 @@ class PeerSession:
             self.peer.resume(self._loop.time())
         self._drive()
 
+    def release_quarantine(self) -> None:
+        """Send quarantined routes again."""
+        with self._contained():
+            self.peer.release_quarantine(self._loop.time())
+        self._told_on = None
+        self.wake()
+
     def wake(self) -> None:
         """The route table has changed: look at it in the next turn of the loop."""
         if not self._is_scheduled:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shlex
 import shutil
@@ -11,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from tests.interop.lab.namespace import Namespace
 from tests.interop.lab.process import Process
@@ -74,6 +75,13 @@ class Speaker:
     def log_text(self) -> str:
         """All that it has printed, restarts included."""
         return (self._folder / "log").read_text()
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        """Events of one kind so far, of a speaker with --json."""
+        text = (self._folder / "log").read_text()
+        complete = text[: text.rfind("\n") + 1]  # the last line may still be on its way
+        found = [json.loads(line) for line in complete.splitlines() if line.startswith("{")]
+        return [event for event in found if event["event"] == kind]
 
     def explain(self) -> str:
         return self._process.log_tail() if self._process else "not started"

@@ -1,0 +1,158 @@
+"""All checks of a program in one event loop: thousands of them, added, changed and removed while they run.
+
+The set of checks is told as a whole (`configure`), and what stays the same goes on undisturbed. Every round
+ends in one `Report` to the observer, which is called in the event loop and has to return at once. `trigger`
+is for those who know more than the clock does: a unit that was stopped, a deployment that ends.
+"""
+
+import asyncio
+import collections
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from rhi.health.base import Check, Slot
+from rhi.health.checker import Checker, Report
+from rhi.health.context import Context, Renewal, Tools
+
+Observer = Callable[[Report], None]
+
+# Processes that checks may have at once.
+MAX_PROCESSES: Final = 32
+# The first probes of many checks are spread over up to an interval, of few over less: 500 a second.
+_SPREAD_PER_CHECK: Final = 0.002
+# Seconds that `close` waits for probes to end.
+_CLOSE_TIME: Final = 1.0
+
+
+class Runner:
+    """Runs checks from `configure` until `close`. Belongs to the event loop in which it is made.
+
+    Args:
+        observer: gets the report of every round.
+        tools: clocks, chance and threads, for tests.
+        max_processes: how many checks of the types that start processes may probe at once.
+    """
+
+    def __init__(
+        self, observer: Observer, *, tools: Tools | None = None, max_processes: int = MAX_PROCESSES
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._observer = observer
+        self._tools = tools or Tools(clock=self._loop.time)
+        self._checkers: dict[str, Checker] = {}
+        self._free = {Slot.PROCESS: max_processes}
+        self._waiting: dict[Slot, collections.deque[Checker]] = {slot: collections.deque() for slot in Slot}
+        self._ending: set[asyncio.Task[object]] = set()
+        self._is_closed = False
+
+    @property
+    def keys(self) -> list[str]:
+        """Names of all checks."""
+        return list(self._checkers)
+
+    def last(self, key: str) -> Report | None:
+        """The last report of a check; None before its first round.
+
+        Raises:
+            KeyError: there is no such check.
+        """
+        return self._checkers[key].last
+
+    def alarms(self) -> dict[str, str]:
+        """Why checkers could not tell in their last round, by check; empty when all is well."""
+        reports = ((key, checker.last) for key, checker in self._checkers.items())
+        return {key: report.alarm for key, report in reports if report is not None and report.alarm}
+
+    def configure(self, checks: Mapping[str, Check]) -> None:
+        """Run exactly these checks, by name.
+
+        A check that is as it was goes on undisturbed. One that asks the same, only more often or with another
+        rise and fall, keeps its verdict. Any other change begins at UNKNOWN.
+        """
+        if self._is_closed:
+            return
+        self._tools.shared.clear()
+        for key in [key for key in self._checkers if key not in checks]:
+            self._remove(key)
+        new = []
+        for key, check in checks.items():
+            checker = self._checkers.get(key)
+            if checker is None:
+                new.append((key, check))
+            elif checker.check == check:
+                continue
+            elif checker.check.asks_the_same(check):
+                checker.change(check)
+            else:
+                self._remove(key)
+                new.append((key, check))
+        for key, check in new:
+            self._add(key, check, len(new))
+
+    def trigger(self, key: str | None = None) -> None:
+        """Probe now rather than at the next round: one check, or all.
+
+        Raises:
+            KeyError: there is no such check.
+        """
+        for checker in list(self._checkers.values()) if key is None else [self._checkers[key]]:
+            checker.trigger()
+
+    def renew(self, key: str, ok: bool = True, detail: str = "") -> None:
+        """What a program says of itself, for a push check: alive until `max_age` from now, or failing.
+
+        Raises:
+            KeyError: there is no such check.
+        """
+        checker = self._checkers[key]
+        checker.context.renewal = Renewal(self._tools.clock(), ok, detail)
+        checker.trigger()
+
+    async def close(self) -> None:
+        """End all checks; probes that do not end within a second are left to themselves."""
+        self._is_closed = True
+        for key in list(self._checkers):
+            self._remove(key)
+        if self._ending:
+            await asyncio.wait(set(self._ending), timeout=_CLOSE_TIME)
+
+    def _add(self, key: str, check: Check, together: int) -> None:
+        context = Context(key=key, tools=self._tools, started_at=self._loop.time())
+        checker = Checker(check, context, self._deliver, acquire=self._acquire, release=self._release)
+        self._checkers[key] = checker
+        first = check.interval if check.fast_interval is None else check.fast_interval
+        checker.start(self._tools.random() * min(first, together * _SPREAD_PER_CHECK))
+
+    def _remove(self, key: str) -> None:
+        for task in self._checkers.pop(key).close():
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+    def _acquire(self, checker: Checker) -> bool:
+        slot = checker.check.slot
+        if slot is None:
+            return True
+        if self._free[slot] > 0:
+            self._free[slot] -= 1
+            return True
+        self._waiting[slot].append(checker)
+        return False
+
+    def _release(self, checker: Checker) -> None:
+        slot = checker.check.slot
+        if slot is None:
+            return
+        self._free[slot] += 1
+        while self._waiting[slot] and self._free[slot] > 0:
+            waiting = self._waiting[slot].popleft()
+            if not waiting.is_closed:
+                self._free[slot] -= 1
+                self._loop.call_soon(waiting.begin)
+
+    def _deliver(self, report: Report) -> None:
+        try:
+            self._observer(report)
+        except Exception as error:  # the observer's fault must not end the check
+            self._loop.call_exception_handler(
+                {"message": f"the observer of health checks failed on check {report.key}", "exception": error}
+            )

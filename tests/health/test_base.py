@@ -25,12 +25,12 @@ def test_result_detail_of_a_stranger_is_bounded() -> None:
 
 
 def test_failed_tells_the_services_fault_from_ours() -> None:
-    refused = ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+    refused = ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed")
 
     assert failed("tcp 127.0.0.1:1", refused) == Result(False, "tcp 127.0.0.1:1: Connection refused")
     assert failed("x", OSError()).detail == "x: OSError"
     for code in (errno.EMFILE, errno.EADDRNOTAVAIL, errno.ENODEV, errno.EPERM):
-        with pytest.raises(CannotTellError, match="tcp: words"):
+        with pytest.raises(CannotTellError, match=r"tcp: [A-Z]"):
             failed("tcp", OSError(code, "words"))
 
 

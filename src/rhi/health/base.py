@@ -11,6 +11,7 @@ whatever the probe is busy with. Three ends are told apart:
 
 import enum
 import errno
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -78,7 +79,9 @@ def failed(what: str, error: OSError) -> Result:
     Raises:
         CannotTellError: the error is about us rather than about the service.
     """
-    reason = error.strerror or str(error) or type(error).__name__
+    # asyncio's own words repeat the address instead of naming the reason
+    known = error.errno is not None and error.errno in errno.errorcode
+    reason = os.strerror(error.errno) if known and error.errno else str(error) or type(error).__name__
     if error.errno in _OUR_OWN:
         raise CannotTellError(f"{what}: {reason}") from None
     return Result(False, f"{what}: {reason}")
@@ -128,6 +131,8 @@ class Check(BaseModel, ABC):
 
     # What the runner has to keep a free place of before it probes.
     slot: ClassVar[Slot | None] = None
+    # Somebody else's word is waited for, so there is nothing to ask at will.
+    is_passive: ClassVar[bool] = False
 
     type: str
     """Type of the check."""

@@ -22,6 +22,7 @@ MAX_PROCESSES: Final = 32
 _SPREAD_PER_CHECK: Final = 0.002
 # Seconds that `close` waits for probes to end.
 _CLOSE_TIME: Final = 1.0
+_POLL: Final = 0.005
 
 
 class Runner:
@@ -90,13 +91,14 @@ class Runner:
             self._add(key, check, len(new))
 
     def trigger(self, key: str | None = None) -> None:
-        """Probe now rather than at the next round: one check, or all.
+        """Probe now rather than at the next round: one check, or all. Push checks wait for their word.
 
         Raises:
             KeyError: there is no such check.
         """
         for checker in list(self._checkers.values()) if key is None else [self._checkers[key]]:
-            checker.trigger()
+            if not checker.check.is_passive:
+                checker.trigger()
 
     def renew(self, key: str, ok: bool = True, detail: str = "") -> None:
         """What a program says of itself, for a push check: alive until `max_age` from now, or failing.
@@ -109,12 +111,16 @@ class Runner:
         checker.trigger()
 
     async def close(self) -> None:
-        """End all checks; probes that do not end within a second are left to themselves."""
+        """End all checks; probes and processes that do not end within a second are left to themselves."""
         self._is_closed = True
+        deadline = self._loop.time() + _CLOSE_TIME
+        contexts = [checker.context for checker in self._checkers.values()]
         for key in list(self._checkers):
             self._remove(key)
         if self._ending:
             await asyncio.wait(set(self._ending), timeout=_CLOSE_TIME)
+        while any(context.unreaped for context in contexts) and self._loop.time() < deadline:
+            await asyncio.sleep(_POLL)
 
     def _add(self, key: str, check: Check, together: int) -> None:
         context = Context(key=key, tools=self._tools, started_at=self._loop.time())

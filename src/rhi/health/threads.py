@@ -62,6 +62,10 @@ class Threads:
         """Threads that exist now."""
         return self._count
 
+    def is_busy(self, key: str) -> bool:
+        """Whether a call under `key` has not returned."""
+        return key in self._out
+
     async def run(self, key: str, call: Callable[[], T], discard: Callable[[T], None] | None = None) -> T:
         """The result of `call()`, made in a thread.
 
@@ -111,6 +115,7 @@ class Threads:
                     return
             if job is not None:
                 self._perform(job)
+                del job  # and what it holds, which would otherwise live until the next one
 
     @staticmethod
     def _perform(job: _Job[Any]) -> None:

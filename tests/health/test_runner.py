@@ -63,6 +63,23 @@ def test_slow_check_delays_no_other() -> None:
     assert all(report.started - report.scheduled < 1e-6 for report in quick)
 
 
+def test_many_probes_due_at_once_let_the_loop_do_other_work_in_between() -> None:
+    """A timer of somebody else's comes between them, although all were due before it."""
+
+    async def main() -> int:
+        runner = Runner(lambda report: None, tools=tools(0.0))
+        runner.configure({str(n): script("crowd") for n in range(1000)})
+        started = []
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_soon(lambda: started.append(len(ScriptedCheck.STARTS)))
+        await asyncio.sleep(0.9)
+        assert len(ScriptedCheck.STARTS) == 1000
+        await runner.close()
+        return started[0]
+
+    assert run(main()) < 100
+
+
 def test_configure_leaves_an_unchanged_check_undisturbed() -> None:
     async def main() -> None:
         notebook = Notebook()

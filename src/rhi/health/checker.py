@@ -1,10 +1,10 @@
 """One check while it runs: when it probes, what ends a probe, and what becomes of the verdict.
 
-    due ── place free? ── probe task ──┬── Result ──────────────────► hysteresis ──► report
-                                       ├── time-out: cancelled ─────► counts as failed
-                                       ├── CannotTellError ─────────► verdict lapses, alarm
-                                       ├── any other exception ─────► verdict lapses, alarm
-                                       └── does not end on cancel ──► verdict lapses, alarm; left behind
+    due ── in line ── probe ──┬── Result ──────────────────► hysteresis ──► report
+                              ├── time-out: cancelled ─────► counts as failed
+                              ├── CannotTellError ─────────► verdict lapses, alarm
+                              ├── any other exception ─────► verdict lapses, alarm
+                              └── does not end on cancel ──► verdict lapses, alarm; left behind
 
 Whatever happens, the next round is due after the interval, so a checker that broke is back by itself. A
 probe that ignores its cancellation is left behind; with MAX_LEFT_BEHIND of them no more are started until
@@ -64,8 +64,8 @@ class Report:
 class Checker:
     """Runs one check. Driven by the event loop alone: no task lives between rounds.
 
-    `acquire(checker)` asks for a place and returns whether there is one; if not, `begin` is called when
-    there is. `release()` gives it back.
+    `due(checker)` says that it wants to probe, and has to lead to one call of `begin`, now or later;
+    `release` that the probe has ended.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Checker:
         context: Context,
         report: Callable[[Report], None],
         *,
-        acquire: Callable[["Checker"], bool],
+        due: Callable[["Checker"], None],
         release: Callable[["Checker"], None],
     ) -> None:
         self.check = check
@@ -82,7 +82,7 @@ class Checker:
         self.standing = Standing(since=context.started_at)
         self.last: Report | None = None
         self._report = report
-        self._acquire = acquire
+        self._tell_due = due
         self._release = release
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -138,11 +138,10 @@ class Checker:
     def _become_due(self, due: float) -> None:
         self._timer = None
         self._due = due
-        if self._acquire(self):
-            self.begin()
+        self._tell_due(self)
 
     def begin(self) -> None:
-        """There is a place: start the probe."""
+        """It is this check's turn: start the probe."""
         self._holds_place = True
         self._started = self._loop.time()
         if self._is_closed:

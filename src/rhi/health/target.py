@@ -14,6 +14,7 @@ import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator
+from functools import lru_cache
 from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -28,6 +29,7 @@ _LINGER_NONE: Final = struct.pack("ii", 1, 0)
 _CHUNK: Final = 16 * 1024
 
 
+@lru_cache(maxsize=16384)  # hot: bench/health.py
 def to_address(text: str) -> str:
     """One host's address, as IPv4, IPv6, or IPv6 with a zone, in its usual form.
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from rhi.errors import InvalidValueError
-from rhi.health.base import Result
+from rhi.health.base import CannotTellError, Result
 from rhi.health.command import MAX_OUTPUT
 from rhi.health.exec import ExecCheck
 from rhi.health.hysteresis import Verdict
@@ -141,6 +142,33 @@ def test_exec_program_that_cannot_be_started_is_no_verdict(command: str) -> None
 
     assert report.alarm.startswith(f"{command} cannot be started: ")
     assert report.after.verdict is Verdict.UNKNOWN
+
+
+def test_exec_waits_with_the_next_process_until_the_last_one_has_gone() -> None:
+    async def main() -> None:
+        context = new_context()
+        context.unreaped.add(4711)
+        with pytest.raises(CannotTellError, match="process 4711 of an earlier probe"):
+            await ExecCheck(command=("/bin/true",)).probe(context)
+
+    asyncio.run(main())
+
+
+def test_exec_program_that_is_still_being_started_is_no_verdict() -> None:
+    """Its file lies on a file server that hangs."""
+
+    async def main() -> None:
+        context, release = new_context(), threading.Event()
+        earlier = asyncio.create_task(context.tools.threads.run(context.key, lambda: release.wait(PATIENCE)))
+        await asyncio.sleep(0)
+        try:
+            with pytest.raises(CannotTellError, match="/bin/true is still being started after"):
+                await ExecCheck(command=("/bin/true",)).probe(context)
+        finally:
+            release.set()
+            await earlier
+
+    asyncio.run(main())
 
 
 def test_exec_leaves_no_descriptor_and_no_zombie_behind() -> None:

@@ -154,6 +154,14 @@ def test_http_body_is_not_waited_for_when_nothing_is_asked_of_it() -> None:
     assert against(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n", hold=True)).ok
 
 
+def test_http_body_that_breaks_off_is_told_from_one_that_lacks_the_words() -> None:
+    framed = against(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok"), body="later")
+    to_the_end = against(answering(b"HTTP/1.1 200 OK\r\n\r\nok"), body="later")
+
+    assert framed.detail.endswith("closed in the middle of the answer")
+    assert to_the_end.detail == "status 200, but the body lacks 'later'"
+
+
 def test_http_endless_headers_end_after_32_kib() -> None:
     async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n")

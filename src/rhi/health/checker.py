@@ -92,11 +92,6 @@ class Checker:
         self._due = self._started = context.started_at
         self._again = self._is_closed = self._is_overdue = self._was_late = self._holds_place = False
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether it has ended for good."""
-        return self._is_closed
-
     def start(self, spread: float) -> None:
         """Schedule the first probe, `spread` seconds from now unless the check has reasons of its own."""
         self._schedule(self._loop.time() + self.check.first_delay(spread))

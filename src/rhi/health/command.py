@@ -18,6 +18,7 @@ from typing import Final
 
 from rhi.health.base import CannotTellError
 from rhi.health.context import Context
+from rhi.health.threads import StillBusyError
 
 MAX_OUTPUT: Final = 64 * 1024
 _CHUNK: Final = 16 * 1024
@@ -71,6 +72,8 @@ async def run_command(argv: Sequence[str], environment: Mapping[str, str], conte
         )
     except OSError as error:
         raise CannotTellError(f"{argv[0]} cannot be started: {error.strerror}") from None
+    except StillBusyError as error:
+        raise CannotTellError(f"{argv[0]} is still being started after {error.seconds:.1f} s") from None
     try:
         await child.finish()
     finally:

@@ -172,8 +172,6 @@ class DnsCheck(Target):
 
 def _answer(query: dns.message.Message, data: bytes) -> dns.message.Message | None:
     """The answer to this query; None when the bytes are something else."""
-    if data[:2] != query.id.to_bytes(2):
-        return None
     try:
         reply = dns.message.from_wire(data, ignore_trailing=True)
     except (dns.exception.DNSException, ValueError):

@@ -14,6 +14,7 @@ from rhi.errors import InvalidValueError
 from rhi.health.base import CannotTellError, FilePath, Result, Text
 from rhi.health.context import Context
 from rhi.health.target import Connecting, EncryptedStream, Stream
+from rhi.health.threads import StillBusyError
 
 _DAY: Final = 86400.0
 
@@ -64,6 +65,11 @@ class Encrypting(Connecting):
         except OSError as error:
             shared.pop(key, None)
             raise CannotTellError(f"certificates or key: {error}") from None
+        except StillBusyError:
+            shared.pop(key, None)
+            raise CannotTellError(
+                "certificates or key: an earlier look at the files has not returned"
+            ) from None
         assert isinstance(found, ssl.SSLContext)
         return found
 

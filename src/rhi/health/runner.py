@@ -163,9 +163,7 @@ class Runner:
             return
         self._free[slot] += 1
         while self._waiting[slot] and self._free[slot] > 0:
-            waiting = self._waiting[slot].popleft()
-            if not waiting.is_closed:
-                self._get_in_line(waiting)
+            self._get_in_line(self._waiting[slot].popleft())
 
     def _deliver(self, report: Report) -> None:
         try:

@@ -101,7 +101,7 @@ def test_probe_that_raises_lapses_the_verdict_and_is_tried_again() -> None:
     ("error", "alarm"),
     [
         (CannotTellError("no interface eth9"), "no interface eth9"),
-        (NoThreadError(), "all threads are in calls that do not return"),
+        (NoThreadError(), "no thread was free before the time-out"),
         (asyncio.CancelledError(), "the probe was cancelled from elsewhere"),
     ],
 )

@@ -90,9 +90,9 @@ def test_exec_program_that_hangs_is_killed_with_all_it_started(tmp_path: Path) -
 
 
 def test_exec_program_that_takes_too_long_fails_at_its_time_out() -> None:
-    report = asyncio.run(one_round(to_check(shell("exec sleep 600", timeout=0.1))))
+    report = asyncio.run(one_round(to_check(shell("exec sleep 600", timeout=0.5))))
 
-    assert report.result == Result(False, "no answer within 0.1 s")
+    assert report.result == Result(False, "no answer within 0.5 s")
     assert report.after.verdict is Verdict.UNKNOWN  # one failure of three
 
 
@@ -116,7 +116,7 @@ def test_exec_grandchild_in_a_session_of_its_own_delays_nothing(tmp_path: Path) 
 
 
 def test_exec_program_that_ignores_sigterm_is_killed() -> None:
-    report = asyncio.run(one_round(to_check(shell("trap '' TERM INT HUP; sleep 600", timeout=0.2))))
+    report = asyncio.run(one_round(to_check(shell("trap '' TERM INT HUP; sleep 600", timeout=0.5))))
 
     assert report.result is not None
     assert not report.result.ok
@@ -182,8 +182,9 @@ def test_exec_leaves_no_descriptor_and_no_zombie_behind() -> None:
 
     asyncio.run(main())
 
-    zombies = [pid for pid in os.listdir("/proc") if pid.isdigit() and _look_at(pid) == ("true", "Z")]
-    assert zombies == []
+    tasks = Path("/proc/self/task").glob("*/children")
+    children = [pid for task in tasks for pid in task.read_text().split()]
+    assert [pid for pid in children if _look_at(pid)[0] == "true"] == []
 
 
 def test_exec_started_as_the_probe_is_cancelled_is_killed_all_the_same(tmp_path: Path) -> None:

@@ -164,7 +164,7 @@ def test_systemd_that_does_not_answer_is_no_verdict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, alarm: str
 ) -> None:
     systemctl(tmp_path, script, monkeypatch)
-    timeout = 0.3 if "sleep" in script else PATIENCE
+    timeout = 1.0 if "sleep" in script else PATIENCE
 
     report = run_round({"type": "systemd", "unit": "web.service", "timeout": timeout})
 

@@ -191,7 +191,7 @@ class Checker:
         if isinstance(error, CannotTellError):
             return None, one_line(str(error))
         if isinstance(error, NoThreadError):
-            return None, "all threads are in calls that do not return"
+            return None, "no thread was free before the time-out"
         if isinstance(error, StillBusyError):
             return Result(False, f"the look before this one has not returned for {error.seconds:.1f} s"), ""
         if self._is_overdue:

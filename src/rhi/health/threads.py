@@ -27,7 +27,7 @@ class StillBusyError(Exception):
 
 
 class NoThreadError(Exception):
-    """The call was never begun: all threads are in calls that do not return."""
+    """The call was never begun: no thread was free."""
 
 
 class _Job(Generic[T]):
@@ -75,7 +75,7 @@ class Threads:
 
         Raises:
             StillBusyError: the last call under `key` has not returned.
-            NoThreadError: all threads hang.
+            NoThreadError: cancelled before a thread was free.
             Exception: whatever `call` raises.
         """
         since = self._out.get(key)

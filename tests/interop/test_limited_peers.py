@@ -9,12 +9,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.interop.bench import KINDS, ROUTER_4, ROUTER_6, Kind, cable
+from tests.interop.bench import EXTERNAL_AS, KINDS, ROUTER_4, ROUTER_6, Kind, cable
 from tests.interop.lab import (
     DAEMONS,
     ESTABLISHED,
     Bird,
     ExaBgp,
+    Frr,
     Namespace,
     Neighbour,
     OpenBgpd,
@@ -23,6 +24,8 @@ from tests.interop.lab import (
     running,
     speaking,
 )
+from tests.interop.options import configure
+from tests.interop.session import with_daemons
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
 
@@ -59,8 +62,9 @@ def arguments(kind: Kind, as_number: int, *options: str) -> list[str]:
     ]
 
 
-# FRR and GoBGP always offer AS numbers of four octets. BIRD and OpenBGPD, told not to offer them, read ours
+# GoBGP always offers AS numbers of four octets. BIRD and OpenBGPD, told not to offer them, read ours
 # all the same and compare it with the configured one; ExaBGP then knows AS_TRANS only.
+@pytest.mark.feature("peers of 2-octet AS numbers")
 @pytest.mark.parametrize(
     ("daemon", "remote_as"),
     [(Bird, OUR_AS), (OpenBgpd, OUR_AS), (ExaBgp, AS_TRANS)],
@@ -71,7 +75,8 @@ def test_peer_of_two_octets_gets_as_trans_and_the_true_path(
 ) -> None:
     near, far = wire
     peers = (neighbour(OVER_4, remote_as=remote_as, four_octet_as=False),)
-    config = daemon.configure(Settings(as_number=ROUTER_AS, router_id=ROUTER_4, neighbours=peers))
+    settings = Settings(as_number=ROUTER_AS, router_id=ROUTER_4, neighbours=peers)
+    config = configure(daemon, settings, "peers of 2-octet AS numbers")
     with (
         running(daemon(far, config)) as router,
         speaking(near, arguments(OVER_4, OUR_AS, "-m")) as speaker,
@@ -84,7 +89,8 @@ def test_peer_of_two_octets_gets_as_trans_and_the_true_path(
         assert router.wait_route(OVER_4.route_4(2)).as_path == (OUR_AS,) * 3
 
 
-@pytest.mark.parametrize("daemon", DAEMONS, ids=lambda daemon: str(daemon.NAME))
+@pytest.mark.feature("address families as agreed")
+@with_daemons(DAEMONS)
 def test_peer_of_one_family_gets_that_family_only(
     wire: tuple[Namespace, Namespace], daemon: type[Router]
 ) -> None:
@@ -116,7 +122,8 @@ def test_peer_of_one_family_gets_that_family_only(
             assert router.session_state(kind.source) == ESTABLISHED
 
 
-@pytest.mark.parametrize("daemon", DAEMONS, ids=lambda daemon: str(daemon.NAME))
+@pytest.mark.feature("address families as agreed")
+@with_daemons(DAEMONS)
 def test_without_multiprotocol_each_session_carries_its_own_family(
     wire: tuple[Namespace, Namespace], daemon: type[Router]
 ) -> None:
@@ -138,3 +145,34 @@ def test_without_multiprotocol_each_session_carries_its_own_family(
             *(OVER_4.route_4(index) for index in (1, 2)),
             *(OVER_6.route_6(index) for index in (1, 2)),
         }
+
+
+@pytest.mark.feature("peers without capabilities")
+@with_daemons([Bird, Frr, OpenBgpd])
+def test_peer_without_capabilities_gets_ipv4_routes(
+    wire: tuple[Namespace, Namespace], daemon: type[Router]
+) -> None:
+    near, far = wire
+    config = configure(daemon, settings_without_capabilities(EXTERNAL_AS[2]), "peers without capabilities")
+    with (
+        running(daemon(far, config)) as router,
+        speaking(near, arguments(OVER_4, EXTERNAL_AS[2], "-m")) as speaker,
+    ):
+        assert router.wait_route(OVER_4.route_4(1)).as_path == (EXTERNAL_AS[2],)
+
+        speaker.tell(f"announce {OVER_4.route_4(2)}", f"withdraw {OVER_4.route_4(1)}")
+        router.wait_route(OVER_4.route_4(2))
+        router.wait_gone(OVER_4.route_4(1))
+
+
+def test_frr_without_capabilities_leaves_as4_path_unread(wire: tuple[Namespace, Namespace]) -> None:
+    near, far = wire
+    config = configure(Frr, settings_without_capabilities(OUR_AS), "peers without capabilities")
+    with running(Frr(far, config)) as frr, speaking(near, arguments(OVER_4, OUR_AS, "-m")):
+        assert frr.wait_route(OVER_4.route_4(1)).as_path == (AS_TRANS,)
+
+
+def settings_without_capabilities(remote_as: int) -> Settings:
+    # an address family can only be agreed on with capabilities
+    peer = neighbour(OVER_4, remote_as=remote_as, families=(4,), four_octet_as=False)
+    return Settings(as_number=ROUTER_AS, router_id=ROUTER_4, neighbours=(peer,))

@@ -55,10 +55,11 @@ OPENBGPD = Case(
 )
 EXABGP = Recipe("exabgp-loopback.conf", ExaBgp)
 
-CASES = (FRR, GOBGP, OPENBGPD)
+HERE = pytest.mark.feature("daemon on our own host")
+CASES = [pytest.param(case, marks=HERE, id=case.recipe.daemon.NAME) for case in (FRR, GOBGP, OPENBGPD)]
 
 
-@pytest.fixture(scope="module", params=CASES, ids=[case.recipe.daemon.NAME for case in CASES])
+@pytest.fixture(scope="module", params=CASES)
 def case(request: pytest.FixtureRequest) -> Case:
     made: Case = request.param
     return made
@@ -134,6 +135,7 @@ def test_clean_shutdown_takes_the_routes_from_the_core(chain: Chain, case: Case)
     chain.core.wait_gone(VIP_4, VIP_6)
 
 
+@pytest.mark.feature("daemon on our own host", on=ExaBgp)
 def test_exabgp_tells_its_program_of_both_routes_and_of_the_end() -> None:
     with (
         namespaces("host") as (host_net,),

@@ -19,6 +19,7 @@ from tests.interop.lab import (
     speaking,
     wait_until,
 )
+from tests.interop.session import with_daemons
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(180)]
 
@@ -33,7 +34,8 @@ def wire() -> Iterator[tuple[Namespace, Namespace]]:
         yield made
 
 
-@pytest.mark.parametrize("daemon", DAEMONS, ids=lambda daemon: str(daemon.NAME))
+@pytest.mark.feature("many routes")
+@with_daemons(DAEMONS)
 def test_ten_thousand_routes_arrive_and_leave(
     wire: tuple[Namespace, Namespace], tmp_path: Path, daemon: type[Router]
 ) -> None:

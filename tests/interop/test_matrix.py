@@ -16,18 +16,33 @@ from tests.interop.lab import ADMINISTRATIVE_SHUTDOWN, DAEMONS, Router, RouteSee
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(180)]
 
-BENCHES = [(daemon, width) for daemon in DAEMONS for width in (2, 4)]
+BENCHES = [
+    pytest.param((daemon, width), id=f"{daemon.NAME}-as{width}", marks=marks)
+    for daemon in DAEMONS
+    for width, marks in ((2, ()), (4, pytest.mark.feature("4-octet AS numbers")))
+]
+# What each session of a bench shows by itself.
+SESSIONS = [
+    pytest.param(
+        kind,
+        id=str(kind),
+        marks=pytest.mark.feature(
+            f"IPv{kind.transport} sessions", *(["internal peers"] if kind.internal else [])
+        ),
+    )
+    for kind in KINDS
+]
 _indexes = itertools.cycle(range(10, 250))
 
 
-@pytest.fixture(scope="module", params=BENCHES, ids=[f"{daemon.NAME}-as{width}" for daemon, width in BENCHES])
+@pytest.fixture(scope="module", params=BENCHES)
 def lab(request: pytest.FixtureRequest) -> Iterator[Bench]:
     daemon, width = request.param
     with bench(daemon, width) as made:
         yield made
 
 
-@pytest.fixture(params=KINDS, ids=str)
+@pytest.fixture(params=SESSIONS)
 def kind(request: pytest.FixtureRequest) -> Kind:
     made: Kind = request.param
     return made
@@ -39,6 +54,7 @@ def routes(kind: Kind) -> tuple[str, str]:
     return kind.routes(next(_indexes))
 
 
+@pytest.mark.feature("announce, change, withdraw")
 def test_route_without_attributes_arrives_with_the_defaults(lab: Bench, kind: Kind) -> None:
     for prefix in kind.routes(1):
         seen = lab.router.wait_route(prefix)
@@ -46,6 +62,7 @@ def test_route_without_attributes_arrives_with_the_defaults(lab: Bench, kind: Ki
         assert seen == expected(lab, kind, prefix)
 
 
+@pytest.mark.feature("communities", "extended communities", "large communities")
 def test_route_with_all_attributes_arrives_with_each(lab: Bench, kind: Kind, routes: tuple[str, str]) -> None:
     attributes = (
         "med 50 local-pref 200 community 65001:100 community 65535:65281 large-community 4200000001:2:3 "
@@ -69,6 +86,7 @@ def test_route_with_all_attributes_arrives_with_each(lab: Bench, kind: Kind, rou
 
 
 # External only: an internal peer takes its own AS number in the path for a loop (RFC 4271 §9.1.2).
+@pytest.mark.feature("prepended AS_PATH")
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.internal], ids=str)
 def test_prepended_as_path_arrives(lab: Bench, kind: Kind, routes: tuple[str, str]) -> None:
     lab.speakers[kind].tell(*(f"announce {prefix} prepend 2" for prefix in routes))
@@ -78,6 +96,7 @@ def test_prepended_as_path_arrives(lab: Bench, kind: Kind, routes: tuple[str, st
         assert seen == expected(lab, kind, prefix, as_path=lab.as_path(kind, prepended=2))
 
 
+@pytest.mark.feature("ORIGIN, MED, LOCAL_PREF")
 def test_zero_med_and_local_pref_are_sent(lab: Bench, kind: Kind, routes: tuple[str, str]) -> None:
     lab.speakers[kind].tell(*(f"announce {prefix} med 0 local-pref 0" for prefix in routes))
 
@@ -86,6 +105,7 @@ def test_zero_med_and_local_pref_are_sent(lab: Bench, kind: Kind, routes: tuple[
         assert seen == expected(lab, kind, prefix, med=0, local_pref=0)
 
 
+@pytest.mark.feature("ORIGIN, MED, LOCAL_PREF")
 def test_origin_of_a_route_arrives(lab: Bench, kind: Kind, routes: tuple[str, str]) -> None:
     lab.speakers[kind].tell(*(f"announce {prefix} origin incomplete" for prefix in routes))
 
@@ -93,6 +113,7 @@ def test_origin_of_a_route_arrives(lab: Bench, kind: Kind, routes: tuple[str, st
         assert lab.router.wait_route(prefix) == expected(lab, kind, prefix, origin="incomplete")
 
 
+@pytest.mark.feature("announce, change, withdraw")
 def test_changed_attributes_replace_and_never_withdraw(
     lab: Bench, kind: Kind, routes: tuple[str, str]
 ) -> None:
@@ -112,6 +133,7 @@ def test_changed_attributes_replace_and_never_withdraw(
         assert router.changes(prefix) == ["announce"] * 3
 
 
+@pytest.mark.feature("next hop of a route")
 def test_next_hop_of_one_route_is_used(lab: Bench, kind: Kind, routes: tuple[str, str]) -> None:
     other = next(k for k in KINDS if k != kind)
 
@@ -121,6 +143,7 @@ def test_next_hop_of_one_route_is_used(lab: Bench, kind: Kind, routes: tuple[str
         assert lab.router.wait_route(prefix).next_hops == (other.next_hop(prefix),)
 
 
+@pytest.mark.feature("announce, change, withdraw")
 def test_withdrawn_route_leaves_and_the_others_are_not_touched(
     lab: Bench, kind: Kind, routes: tuple[str, str]
 ) -> None:
@@ -137,6 +160,7 @@ def test_withdrawn_route_leaves_and_the_others_are_not_touched(
     assert {prefix: router.changes(prefix) for prefix in kind.routes(1)} == before
 
 
+@pytest.mark.feature("announce, change, withdraw")
 def test_route_comes_back_after_a_withdraw(lab: Bench, kind: Kind, routes: tuple[str, str]) -> None:
     speaker, router = lab.speakers[kind], lab.router
 
@@ -152,6 +176,7 @@ def test_route_comes_back_after_a_withdraw(lab: Bench, kind: Kind, routes: tuple
         assert router.changes(prefix) == ["announce", "withdraw", "announce"]
 
 
+@pytest.mark.feature("router that restarts")
 @pytest.mark.parametrize("end", [Router.kill, Router.stop], ids=["killed", "stopped"])
 def test_router_that_ended_comes_back_and_learns_all_routes_again(
     lab: Bench, end: Callable[[Router], None]
@@ -167,6 +192,7 @@ def test_router_that_ended_comes_back_and_learns_all_routes_again(
             assert router.wait_route(prefix) == expected(lab, kind, prefix)
 
 
+@pytest.mark.feature("administrative shutdown")
 def test_clean_shutdown_is_a_cease_and_takes_the_routes(lab: Bench) -> None:
     router = lab.router
 
@@ -184,6 +210,7 @@ def test_clean_shutdown_is_a_cease_and_takes_the_routes(lab: Bench) -> None:
         )  # GoBGP refuses connections for five seconds after a NOTIFICATION
 
 
+@pytest.mark.feature("announce, change, withdraw")
 def test_killed_speaker_takes_its_routes(lab: Bench) -> None:
     kind = KINDS[0]
 

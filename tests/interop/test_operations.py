@@ -24,6 +24,8 @@ from tests.interop.lab import (
     speaking,
     wait_until,
 )
+from tests.interop.options import configure
+from tests.interop.session import settings, with_daemons
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
 
@@ -68,7 +70,8 @@ def times_received(router: Router) -> list[int]:
 
 
 # GoBGP's soft reset asks its own table only, and ExaBGP has none.
-@pytest.mark.parametrize("daemon", [Bird, Frr, OpenBgpd], ids=lambda daemon: str(daemon.NAME))
+@pytest.mark.feature("route refresh")
+@with_daemons([Bird, Frr, OpenBgpd])
 def test_route_refresh_brings_both_families_again_and_withdraws_nothing(
     wire: tuple[Namespace, Namespace], daemon: type[Router]
 ) -> None:
@@ -86,7 +89,45 @@ def test_route_refresh_brings_both_families_again_and_withdraws_nothing(
         assert router.session_state(KIND.source) == ESTABLISHED
 
 
-@pytest.mark.parametrize("daemon", DAEMONS, ids=lambda daemon: str(daemon.NAME))
+# What each notes of the marks around a refresh; both families are asked for, so twice.
+MARKS: dict[type[Router], tuple[str, str]] = {
+    Bird: ("Got BEGIN-OF-RR", "Got END-OF-RR"),
+    Frr: ("rcvd route-refresh (BoRR)", "rcvd route-refresh (EoRR)"),
+    OpenBgpd: ("borr", "eorr"),
+}
+
+
+def marks_received(router: Router) -> list[int]:
+    if isinstance(router, OpenBgpd):
+        (peer,) = router.bgpctl("show", "neighbor", KIND.source)["neighbors"]
+        counts = peer["stats"]["route-refresh"]["received"]
+        return [counts[mark] for mark in MARKS[OpenBgpd]]
+    return [router.log.read_text().count(mark) for mark in MARKS[type(router)]]
+
+
+@pytest.mark.feature("enhanced route refresh")
+@with_daemons(MARKS)
+def test_enhanced_route_refresh_is_marked_and_withdraws_nothing(
+    wire: tuple[Namespace, Namespace], daemon: type[Router]
+) -> None:
+    near, far = wire
+    config = configure(daemon, settings(KIND), "enhanced route refresh")
+    config = config.replace("debug { routes, states }", "debug all")
+    with running(daemon(far, config)) as router, speaking(near, arguments()):
+        for prefix in KIND.routes(1):
+            router.wait_route(prefix)
+
+        ask_for_refresh(router)
+
+        wait_until(lambda: marks_received(router) == [2, 2], "the marks of both families")
+        for prefix in KIND.routes(1):
+            router.wait_route(prefix)
+            assert "withdraw" not in router.changes(prefix)
+        assert router.session_state(KIND.source) == ESTABLISHED
+
+
+@pytest.mark.feature("unexpected AS numbers")
+@with_daemons(DAEMONS)
 def test_router_that_expects_another_as_says_so_and_is_told_on(
     wire: tuple[Namespace, Namespace], daemon: type[Router]
 ) -> None:
@@ -100,7 +141,8 @@ def test_router_that_expects_another_as_says_so_and_is_told_on(
 
 
 # GoBGP does not tell what a NOTIFICATION said that came before the session was established.
-@pytest.mark.parametrize("daemon", [Bird, Frr, OpenBgpd, ExaBgp], ids=lambda daemon: str(daemon.NAME))
+@pytest.mark.feature("unexpected AS numbers")
+@with_daemons([Bird, Frr, OpenBgpd, ExaBgp])
 def test_speaker_that_expects_another_as_sends_bad_peer_as(
     wire: tuple[Namespace, Namespace], daemon: type[Router]
 ) -> None:
@@ -113,7 +155,8 @@ def test_speaker_that_expects_another_as_sends_bad_peer_as(
         router.wait_notification(KIND.source, (2, 2))
 
 
-@pytest.mark.parametrize("daemon", DAEMONS, ids=lambda daemon: str(daemon.NAME))
+@pytest.mark.feature("next hop of a route")
+@with_daemons(DAEMONS)
 def test_ipv6_route_without_next_hop_is_held_back(
     wire: tuple[Namespace, Namespace], daemon: type[Router]
 ) -> None:
@@ -131,7 +174,8 @@ def test_ipv6_route_without_next_hop_is_held_back(
         assert router.session_state(KIND.source) == ESTABLISHED
 
 
-@pytest.mark.parametrize("daemon", DAEMONS, ids=lambda daemon: str(daemon.NAME))
+@pytest.mark.feature("hold time 0")
+@with_daemons(DAEMONS)
 def test_hold_time_zero_is_agreed(wire: tuple[Namespace, Namespace], daemon: type[Router]) -> None:
     near, far = wire
     with running(daemon(far, configuration(daemon))) as router, speaking(near, arguments("--hold-time", "0")):

@@ -25,7 +25,11 @@ from tests.interop.recipes import (
     second_hop,
 )
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.timeout(180),
+    pytest.mark.feature("daemon on our own host", on=Bird),
+]
 
 RECIPE = Recipe("bird-loopback.conf", Bird)
 OUTSIDE_4, OUTSIDE_6 = "192.168.102.7/32", "2001:db8::7/128"  # not what the filter `vips` lets pass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tests.interop.lab.requirements import find_program
 from tests.interop.lab.router import Neighbour, Router, RouteSeen, Settings
@@ -19,11 +19,15 @@ _NOTIFICATIONS = {
 
 # 198.51.100.1/32      unicast [peer1 21:37:26.264 from fd99::12] * (100) [AS65001i]
 _ROUTE = re.compile(r"^(?P<prefix>\S+/\d+)?\s+(?P<kind>[a-z]+) \[(?P<protocol>\S+) [^\]]*\](?P<best> \*)?")
+# the first attempt five seconds after the start is what BIRD does unless told otherwise
+_WAITS, _DIALS = "passive;", "connect delay time 1; connect retry time 1;"
+_OPTIONS_END = "  ipv"  # the channels come last
 _ATTRIBUTE = re.compile(r"^\tBGP\.(?P<name>\w+): ?(?P<value>.*)$")
 
 
 class Bird(Router):
     NAME = "bird"
+    TITLE = "BIRD"
     DEFAULT_LOCAL_PREF = 100
 
     @staticmethod
@@ -32,13 +36,19 @@ class Bird(Router):
         blocks = [_neighbour(settings, n, f"peer{i}") for i, n in enumerate(settings.neighbours)]
         return head + "".join(blocks)
 
-    def version(self) -> str:
-        done = subprocess.run([self._bird, "--version"], capture_output=True, text=True, check=True)
-        return (done.stdout + done.stderr).split()[-1]
+    @staticmethod
+    def add_options(configuration: str, lines: Sequence[str]) -> str:
+        for line in lines:
+            if channel := re.fullmatch(r"(ipv[46] \{) (.*) \}", line):
+                configuration = configuration.replace(channel[1], f"{channel[1]} {channel[2]}", 1)
+            else:
+                configuration = configuration.replace(_OPTIONS_END, f"  {line}\n{_OPTIONS_END}", 1)
+        return configuration
 
-    @property
-    def _bird(self) -> str:
-        return find_program("bird", package="bird2")
+    @staticmethod
+    def version() -> str:
+        done = subprocess.run([_bird(), "--version"], capture_output=True, text=True, check=True)
+        return (done.stdout + done.stderr).split()[-1]
 
     @property
     def _socket(self) -> str:
@@ -48,9 +58,7 @@ class Bird(Router):
         find_program("birdc", package="bird2")
         # Our log line comes before whatever the configuration says; BIRD keeps both.
         config = self._write("bird.conf", f"log stderr all;\n{self.configuration}")
-        self._run(
-            [self._bird, "-f", "-c", str(config), "-s", self._socket, "-P", str(self.folder / "bird.pid")]
-        )
+        self._run([_bird(), "-f", "-c", str(config), "-s", self._socket, "-P", str(self.folder / "bird.pid")])
 
     def birdc(self, *command: str) -> str:
         """Answer of the daemon to a command of its own language."""
@@ -94,18 +102,22 @@ class Bird(Router):
         return ["withdraw" if verb == "removed" else "announce" for verb in verbs]
 
 
+def _bird() -> str:
+    return find_program("bird", package="bird2")
+
+
 def _neighbour(settings: Settings, neighbour: Neighbour, name: str) -> str:
-    # BIRD reads our number of four octets even when told to know only two, but cannot be configured with it
+    # told to know two octets only, BIRD cannot be configured with a number of four, though it reads ours
     who = f"as {neighbour.remote_as}" if neighbour.four_octet_as else "external"
     families = "".join(f"  ipv{family} {{ import all; export none; }};\n" for family in neighbour.families)
     return (
         f"protocol bgp {name} {{\n"
         f"  local {neighbour.local_address} as {settings.as_number};\n"
         f"  neighbor {neighbour.address} {who};\n"
-        f"  passive;\n  error wait time 1, 2;\n"
+        f"  {_WAITS if neighbour.passive else _DIALS}\n  error wait time 1, 2;\n"
         # as a helper it would keep the routes of a killed neighbour that offered graceful restart
         f"  graceful restart off;\n  debug {{ routes, states }};\n"
-        f"  enable as4 {'on' if neighbour.four_octet_as else 'off'};\n{families}}}\n"
+        f"{families}}}\n"
     )
 
 

@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ _ENVIRONMENT = {
 
 class ExaBgp(Router):
     NAME = "exabgp"
+    TITLE = "ExaBGP"
     KEEPS_TABLE = False
 
     @staticmethod
@@ -35,14 +37,15 @@ class ExaBgp(Router):
         head = f"process events {{\n  run {PROGRAM};\n  encoder json;\n}}\n"
         return head + "".join(_neighbour(settings, neighbour) for neighbour in settings.neighbours)
 
-    def version(self) -> str:
-        done = subprocess.run([self._exabgp, "version"], capture_output=True, text=True, check=True)
-        return done.stdout.split()[2].rstrip(",").split("-")[0]
+    @staticmethod
+    def add_options(configuration: str, lines: Sequence[str]) -> str:
+        added = "".join(f"  {line}\n" for line in lines)
+        return re.sub(r"(  peer-as \d+;\n)", rf"\g<1>{added}", configuration, count=1)
 
-    @property
-    def _exabgp(self) -> str:
-        own = Path(sys.executable).with_name("exabgp")
-        return str(own) if own.exists() else find_program("exabgp", package="exabgp from PyPI")
+    @staticmethod
+    def version() -> str:
+        done = subprocess.run([_exabgp(), "version"], capture_output=True, text=True, check=True)
+        return done.stdout.split()[2].rstrip(",").split("-")[0]
 
     @property
     def _events_file(self) -> Path:
@@ -54,7 +57,7 @@ class ExaBgp(Router):
         script = f"#!/bin/sh\nexec 3>&1\nexec cat >>{self._events_file}\n"
         program = self._write("program", script, mode=0o755)
         config = self._write("exabgp.conf", self.configuration.replace(PROGRAM, str(program)))
-        self._run([self._exabgp, "server", str(config)], environment=_ENVIRONMENT)
+        self._run([_exabgp(), "server", str(config)], environment=_ENVIRONMENT)
 
     def _answers(self) -> bool:
         # it says nothing when it begins to listen, so ask the kernel
@@ -62,7 +65,8 @@ class ExaBgp(Router):
         assert port is not None
         return bool(self.namespace.run("ss", "-Hltn", "sport", "=", f":{port[1]}"))
 
-    def _events(self, peer: str | None = None) -> list[dict[str, Any]]:
+    def events(self, peer: str | None = None) -> list[dict[str, Any]]:
+        """What it told its program, about one peer or all."""
         text = self._events_file.read_text()
         complete = text[: text.rfind("\n") + 1]  # the last line may still be on its way
         events = [json.loads(line) for line in complete.splitlines()]
@@ -70,20 +74,20 @@ class ExaBgp(Router):
         return [e for e in about_peers if peer is None or e["neighbor"]["address"]["peer"] == peer]
 
     def session_state(self, peer: str) -> str:
-        states = [event["neighbor"]["state"] for event in self._events(peer) if event["type"] == "state"]
+        states = [event["neighbor"]["state"] for event in self.events(peer) if event["type"] == "state"]
         return {"up": ESTABLISHED, "connected": "connect"}.get(states[-1], "idle") if states else ""
 
     def last_notification(self, peer: str) -> tuple[int, int] | None:
         received = [
             event["neighbor"]["notification"]
-            for event in self._events(peer)
+            for event in self.events(peer)
             if event["type"] == "notification"
         ]
         return (received[-1]["code"], received[-1]["subcode"]) if received else None
 
     def routes(self) -> dict[str, RouteSeen]:
         table: dict[str, RouteSeen] = {}
-        for event in self._events():
+        for event in self.events():
             peer = event["neighbor"]["address"]["peer"]
             if event["type"] == "update":
                 _apply(event["neighbor"]["message"].get("update", {}), peer, table)
@@ -93,7 +97,7 @@ class ExaBgp(Router):
 
     def changes(self, prefix: str) -> list[str]:
         found = []
-        for event in self._events():
+        for event in self.events():
             if event["type"] == "update":
                 update = event["neighbor"]["message"].get("update", {})
                 found += ["withdraw" for withdrawn in _withdrawn(update) if withdrawn == prefix]
@@ -101,14 +105,18 @@ class ExaBgp(Router):
         return found
 
 
+def _exabgp() -> str:
+    own = Path(sys.executable).with_name("exabgp")
+    return str(own) if own.exists() else find_program("exabgp", package="exabgp from PyPI")
+
+
 def _neighbour(settings: Settings, neighbour: Neighbour) -> str:
     families = " ".join(f"ipv{family} unicast;" for family in neighbour.families)
     return (
         f"neighbor {neighbour.address} {{\n  router-id {settings.router_id};\n"
         f"  local-address {neighbour.local_address};\n  local-as {settings.as_number};\n"
-        f"  peer-as {neighbour.remote_as};\n  passive true;\n  listen 179;\n"
+        f"  peer-as {neighbour.remote_as};\n  passive {str(neighbour.passive).lower()};\n  listen 179;\n"
         f"  family {{ {families} }}\n"
-        f"  capability {{ asn4 {'enable' if neighbour.four_octet_as else 'disable'}; }}\n"
         "  api {\n    processes [ events ];\n    neighbor-changes;\n"
         "    receive { parsed; update; notification; }\n  }\n}\n"
     )

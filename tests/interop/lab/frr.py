@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from typing import Any
 
 from tests.interop.lab.requirements import find_program
@@ -19,6 +20,7 @@ USER = "frr"  # compiled into the package; zebra has no option to stay root
 _WELL_KNOWN = {
     "gracefulShutdown": "65535:0",
     "blackhole": "65535:666",
+    "llgrStale": "65535:6",
     "noExport": "65535:65281",
     "noAdvertise": "65535:65282",
 }
@@ -26,6 +28,7 @@ _WELL_KNOWN = {
 
 class Frr(Router):
     NAME = "frr"
+    TITLE = "FRR"
     bgpd_options: tuple[str, ...] = ()  # for a recipe that needs one, such as a listen address
 
     @staticmethod
@@ -40,15 +43,15 @@ class Frr(Router):
             lines.append(" exit-address-family")
         return "\n".join(lines) + "\n"
 
-    def version(self) -> str:
-        text = subprocess.run(
-            [self._program("bgpd"), "--version"], capture_output=True, text=True, check=True
-        )
-        return text.stdout.split()[2]
+    @staticmethod
+    def add_options(configuration: str, lines: Sequence[str]) -> str:
+        head, peer, tail = re.split(r"^( neighbor \S+ remote-as .*\n)", configuration, maxsplit=1, flags=re.M)
+        return "".join([head, peer, *(f" {line}\n" for line in lines), tail])
 
     @staticmethod
-    def _program(name: str) -> str:
-        return find_program(name, package="frr", folder=PROGRAMS)
+    def version() -> str:
+        text = subprocess.run([_program("bgpd"), "--version"], capture_output=True, text=True, check=True)
+        return text.stdout.split()[2]
 
     def _launch(self) -> None:
         find_program("vtysh", package="frr")
@@ -58,7 +61,7 @@ class Frr(Router):
         zebra_socket = self.folder / "zserv.api"
         zebra_socket.unlink(missing_ok=True)
         self._run(
-            [self._program("zebra"), *self._common("zebra", ""), "-z", str(zebra_socket)],
+            [_program("zebra"), *self._common("zebra", ""), "-z", str(zebra_socket)],
             log=self.folder / "zebra.log",
         )
         # bgpd started before zebra listens would wait ten seconds before it tries again
@@ -66,7 +69,7 @@ class Frr(Router):
         debug = "debug bgp updates in\ndebug bgp neighbor-events\n"
         self._run(
             [
-                *[self._program("bgpd"), *self._common("bgpd", debug + self.configuration)],
+                *[_program("bgpd"), *self._common("bgpd", debug + self.configuration)],
                 *["-z", str(zebra_socket), *self.bgpd_options],
             ]
         )
@@ -78,10 +81,10 @@ class Frr(Router):
             *["-P", "0", "--log", "stdout"],  # no telnet port
         ]
 
-    def vtysh(self, command: str) -> str:
-        """Answer of the daemons to a command of their own language."""
+    def vtysh(self, *commands: str) -> str:
+        """Answer of the daemons to commands of their own language, given one after the other."""
         done = subprocess.run(
-            ["vtysh", "--vty_socket", str(self.folder), "-c", command],
+            ["vtysh", "--vty_socket", str(self.folder), *(part for c in commands for part in ("-c", c))],
             capture_output=True,
             text=True,
             timeout=20,
@@ -129,9 +132,14 @@ class Frr(Router):
         return ["withdraw" if "withdrawn" in m[2] else "announce" for m in found if m]
 
 
+def _program(name: str) -> str:
+    return find_program(name, package="frr", folder=PROGRAMS)
+
+
 def _neighbour(neighbour: Neighbour) -> list[str]:
     name = f" neighbor {neighbour.address}"
-    return [f"{name} remote-as {neighbour.remote_as}", f"{name} passive", f"{name} timers connect 1"]
+    passive = [f"{name} passive"] if neighbour.passive else []
+    return [f"{name} remote-as {neighbour.remote_as}", *passive, f"{name} timers connect 1"]
 
 
 def parse_table(text: str) -> dict[str, RouteSeen]:

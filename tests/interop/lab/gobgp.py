@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tests.interop.lab.requirements import find_program
@@ -22,22 +23,34 @@ _COMMUNITIES, _MP_REACH, _MP_UNREACH, _EXTENDED, _LARGE = 8, 14, 15, 16, 32
 
 class GoBgp(Router):
     NAME = "gobgp"
+    TITLE = "GoBGP"
 
     @staticmethod
     def configure(settings: Settings) -> str:
         head = f'[global.config]\n  as = {settings.as_number}\n  router-id = "{settings.router_id}"\n'
         return head + "".join(_neighbour(neighbour) for neighbour in settings.neighbours)
 
-    def version(self) -> str:
-        text = subprocess.run([self._gobgpd, "--version"], capture_output=True, text=True, check=True).stdout
+    @staticmethod
+    def add_options(configuration: str, lines: Sequence[str]) -> str:
+        own, tables, family = "", "", ""
+        place = "own"
+        for line in lines:
+            if line.startswith("["):
+                place = "family" if line.startswith("[neighbors.afi-safis.") else "tables"
+            own += f"    {line}\n" if place == "own" else ""
+            tables += f"  {line}\n" if place == "tables" else ""
+            family += f"    {line}\n" if place == "family" else ""
+        text = configuration.replace("    peer-as", f"{own}    peer-as", 1)
+        text = text.replace("  [neighbors.transport", f"{tables}  [neighbors.transport", 1)
+        return re.sub(r'( *afi-safi-name = "\S+"\n)', rf"\g<1>{family}", text)
+
+    @staticmethod
+    def version() -> str:
+        text = subprocess.run([_gobgpd(), "--version"], capture_output=True, text=True, check=True).stdout
         return text.split()[-1]
 
     @property
-    def _gobgpd(self) -> str:
-        return find_program("gobgpd", package="gobgpd")
-
-    @property
-    def _api(self) -> str:
+    def api(self) -> str:
         return f"unix://{self.folder}/api"
 
     def _launch(self) -> None:
@@ -45,13 +58,13 @@ class GoBgp(Router):
         (self.folder / "api").unlink(missing_ok=True)
         config = self._write("gobgpd.toml", self.configuration)
         self._run(
-            [self._gobgpd, "-f", str(config), "--api-hosts", self._api, "--pprof-disable", "-l", "debug"],
+            [_gobgpd(), "-f", str(config), "--api-hosts", self.api, "--pprof-disable", "-l", "debug"],
         )
 
     def gobgp(self, *command: str) -> Any:
         """Answer of the daemon, as parsed JSON; None when it does not answer."""
         done = subprocess.run(
-            ["gobgp", "--target", self._api, *command, "-j"],
+            ["gobgp", "--target", self.api, *command, "-j"],
             capture_output=True,
             text=True,
             timeout=20,
@@ -98,6 +111,10 @@ class GoBgp(Router):
         return (received[-1]["Code"], received[-1]["Subcode"]) if received else None
 
 
+def _gobgpd() -> str:
+    return find_program("gobgpd", package="gobgpd")
+
+
 def _neighbour(neighbour: Neighbour) -> str:
     families = "".join(
         "  [[neighbors.afi-safis]]\n    [neighbors.afi-safis.config]\n"
@@ -107,7 +124,7 @@ def _neighbour(neighbour: Neighbour) -> str:
     return (
         "[[neighbors]]\n  [neighbors.config]\n"
         f'    neighbor-address = "{neighbour.address}"\n    peer-as = {neighbour.remote_as}\n'
-        "  [neighbors.transport.config]\n    passive-mode = true\n"
+        f"  [neighbors.transport.config]\n    passive-mode = {str(neighbour.passive).lower()}\n"
         "  [neighbors.timers.config]\n    idle-hold-time-after-reset = 1\n" + families
     )
 

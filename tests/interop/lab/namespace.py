@@ -46,6 +46,13 @@ class Namespace:
         )
         return done.stdout
 
+    def count(self, counter: str) -> int:
+        """What that counter of /proc/net/netstat says, such as TCPMD5Failure."""
+        names, values = (
+            line.split() for line in self.run("grep", "^TcpExt", "/proc/net/netstat").splitlines()
+        )
+        return int(values[names.index(counter)])
+
     def create(self) -> None:
         _ip("netns", "add", self.name)
         _ip("-n", self.name, "link", "set", "lo", "up")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections.abc import Sequence
 from typing import Any
 
 from tests.interop.lab.requirements import find_program
@@ -29,6 +30,7 @@ _IN_PRIVATE_RUN = 'mount -t tmpfs tmpfs /run && mkdir -m 755 /run/openbgpd && ex
 
 class OpenBgpd(Router):
     NAME = "openbgpd"
+    TITLE = "OpenBGPD"
     DEFAULT_LOCAL_PREF = 100
     SHOWS_MISSING_MED = False
 
@@ -37,14 +39,15 @@ class OpenBgpd(Router):
         head = f"AS {settings.as_number}\nrouter-id {settings.router_id}\nfib-update no\n"
         return head + "".join(_neighbour(neighbour) for neighbour in settings.neighbours) + "allow from any\n"
 
-    def version(self) -> str:
-        done = subprocess.run([self._bgpd, "-V"], capture_output=True, text=True, check=True)
-        return (done.stdout + done.stderr).split()[-1]
+    @staticmethod
+    def add_options(configuration: str, lines: Sequence[str]) -> str:
+        added = "".join(f"  {line}\n" for line in lines)
+        return re.sub(r"(  remote-as \d+\n)", rf"\g<1>{added}", configuration, count=1)
 
-    @property
-    def _bgpd(self) -> str:
-        find_program("bgpctl", package="openbgpd")
-        return find_program("bgpd", package="openbgpd", folder="/usr/sbin")  # FRR has a bgpd too
+    @staticmethod
+    def version() -> str:
+        done = subprocess.run([_bgpd(), "-V"], capture_output=True, text=True, check=True)
+        return (done.stdout + done.stderr).split()[-1]
 
     @property
     def _socket(self) -> str:
@@ -53,7 +56,7 @@ class OpenBgpd(Router):
     def _launch(self) -> None:
         head = f'log updates\nsocket "{self._socket}"\n'
         config = self._write("bgpd.conf", head + self.configuration, mode=0o600)  # bgpd insists on the mode
-        self._run(["sh", "-c", _IN_PRIVATE_RUN, "sh", self._bgpd, "-d", "-v", "-f", str(config)])
+        self._run(["sh", "-c", _IN_PRIVATE_RUN, "sh", _bgpd(), "-d", "-v", "-f", str(config)])
 
     def bgpctl(self, *command: str) -> dict[str, Any]:
         """Answer of the daemon, as parsed JSON; empty when it does not answer."""
@@ -97,15 +100,20 @@ class OpenBgpd(Router):
         return ["announce" if m[1] == "update" else "withdraw" for m in found if m]
 
 
+def _bgpd() -> str:
+    find_program("bgpctl", package="openbgpd")
+    return find_program("bgpd", package="openbgpd", folder="/usr/sbin")  # FRR has a bgpd too
+
+
 def _neighbour(neighbour: Neighbour) -> str:
     families = "".join(
         f"  announce IPv{family} {'unicast' if family in neighbour.families else 'none'}\n"
         for family in (4, 6)
     )
-    four_octet = "" if neighbour.four_octet_as else "  announce as-4byte no\n"
+    passive = "  passive\n" if neighbour.passive else ""
     return (
         f"neighbor {neighbour.address} {{\n  remote-as {neighbour.remote_as}\n"
-        f"  local-address {neighbour.local_address}\n  passive\n{families}{four_octet}}}\n"
+        f"  local-address {neighbour.local_address}\n{passive}{families}}}\n"
     )
 
 

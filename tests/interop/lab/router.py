@@ -48,13 +48,19 @@ class RouteSeen:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbour:
-    """One peer in a generated configuration: we connect, the router is passive."""
+    """One peer in a generated configuration.
+
+    Attributes:
+        four_octet_as: the router can be configured with an AS number of four octets.
+        passive: we connect and the router waits; else it dials too.
+    """
 
     address: str
     local_address: str
     remote_as: int
     families: tuple[int, ...] = (4, 6)
     four_octet_as: bool = True
+    passive: bool = True
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +76,7 @@ class Router(abc.ABC):
     """A daemon with one configuration. Start, stop and kill it as often as needed; `close` ends its life."""
 
     NAME: ClassVar[str]
+    TITLE: ClassVar[str]  # as its authors write it
     SHOWS_MISSING_MED: ClassVar[bool] = True  # False: a route without MED looks like one with MED 0
     DEFAULT_LOCAL_PREF: ClassVar[int | None] = None  # what it shows for a route of an eBGP peer
     KEEPS_TABLE: ClassVar[bool] = True  # False: it hands routes to a program and keeps none itself
@@ -87,8 +94,14 @@ class Router(abc.ABC):
     def configure(settings: Settings) -> str:
         """The text of a configuration that accepts everything from its neighbours."""
 
+    @staticmethod
     @abc.abstractmethod
-    def version(self) -> str:
+    def add_options(configuration: str, lines: Sequence[str]) -> str:
+        """That configuration with more lines for its first neighbour, as docs/routers/options.md has them."""
+
+    @staticmethod
+    @abc.abstractmethod
+    def version() -> str:
         """What the installed daemon says it is, such as `2.0.12`."""
 
     @abc.abstractmethod

@@ -5,6 +5,7 @@ runs `rhi speak`. A daemon that is not installed skips its tests (see `requireme
 """
 
 from tests.interop.lab.bird import Bird
+from tests.interop.lab.embedding import Embedding, embedding
 from tests.interop.lab.exabgp import ExaBgp
 from tests.interop.lab.frr import Frr
 from tests.interop.lab.gobgp import GoBgp
@@ -29,6 +30,7 @@ __all__ = [
     "DAEMONS",
     "ESTABLISHED",
     "Bird",
+    "Embedding",
     "ExaBgp",
     "Frr",
     "GoBgp",
@@ -40,6 +42,7 @@ __all__ = [
     "Settings",
     "Speaker",
     "connect",
+    "embedding",
     "namespaces",
     "remove_leftovers",
     "running",

@@ -33,8 +33,8 @@ test: $(DEV) ## all tests; as root, first install the router daemons they talk t
 	@scripts/lab-if-possible.sh
 	@$(RUN) -m pytest $(ARGS)
 
-interop: $(DEV) ## only the tests against router daemons (see: make lab)
-	@$(RUN) -m pytest -m interop $(ARGS)
+interop: $(DEV) ## only the tests against router daemons (see: make lab); all green, writes docs/interop.md
+	@RHI_WRITE_INTEROP_PAGE=1 $(RUN) -m pytest -m interop $(ARGS)
 
 check: $(DEV) ## format, lint, types, layers, exports
 	@$(RUN) -m ruff format --check .

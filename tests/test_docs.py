@@ -18,7 +18,7 @@ from rhi.testing.collector import Collector
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-DOCUMENTS += [ROOT / "docs" / "routers" / "README.md"]
+DOCUMENTS += sorted((ROOT / "docs" / "routers").glob("*.md"))
 # Those whose examples in Python are programs.
 WITH_PROGRAMS = ["README.md", "docs/library.md", "docs/architecture.md"]
 PARSERS: dict[str, Parser] = {"speak": speak.parser(), "collect": collect.parser()}

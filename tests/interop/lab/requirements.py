@@ -15,9 +15,12 @@ import pytest
 # Daemons are in folders that an ordinary user, and some service managers, do not search.
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin", "/usr/local/sbin"])
 
+lacked: list[str] = []  # reasons why tests of this run could not be run
+
 
 def lacking(reason: str) -> NoReturn:
     """End the test: skipped for `reason`, or failed when the lab is required."""
+    lacked.append(reason)
     if os.environ.get("RHI_REQUIRE_LAB") == "1":
         pytest.fail(f"RHI_REQUIRE_LAB=1, but {reason}", pytrace=False)
     pytest.skip(reason)

@@ -85,9 +85,12 @@ def second_hop(recipe: Recipe, core: type[Router], core_configuration: str) -> I
 
 
 def core_settings(*, one_session: bool) -> Settings:
-    """The core's side: both families over one session, or IPv6 over a session of its own."""
-    ipv4 = Neighbour(address=HOST_4, local_address=CORE_4, remote_as=OUR_AS)
+    """The core's side: both families over one session, or IPv6 over a session of its own.
+
+    The core dials too: BIRD and GoBGP on the host take five seconds and more for their first attempt.
+    """
+    ipv4 = Neighbour(address=HOST_4, local_address=CORE_4, remote_as=OUR_AS, passive=False)
     if not one_session:
         ipv4 = dataclasses.replace(ipv4, families=(4,))
-    ipv6 = Neighbour(address=HOST_6, local_address=CORE_6, remote_as=OUR_AS, families=(6,))
+    ipv6 = dataclasses.replace(ipv4, address=HOST_6, local_address=CORE_6, families=(6,))
     return Settings(as_number=CORE_AS, router_id=CORE_4, neighbours=(ipv4,) if one_session else (ipv4, ipv6))

@@ -18,9 +18,11 @@ pytestmark = [pytest.mark.interop, pytest.mark.timeout(180)]
 
 BENCHES = [
     pytest.param((daemon, width), id=f"{daemon.NAME}-as{width}", marks=marks)
-    for daemon in DAEMONS
     for width, marks in ((2, ()), (4, pytest.mark.feature("4-octet AS numbers")))
+    for daemon in DAEMONS
 ]
+# What takes long and has nothing to do with AS numbers is done with narrow ones only.
+once = pytest.mark.parametrize("lab", BENCHES[: len(DAEMONS)], indirect=True)
 # What each session of a bench shows by itself.
 SESSIONS = [
     pytest.param(
@@ -176,6 +178,7 @@ def test_route_comes_back_after_a_withdraw(lab: Bench, kind: Kind, routes: tuple
         assert router.changes(prefix) == ["announce", "withdraw", "announce"]
 
 
+@once
 @pytest.mark.feature("router that restarts")
 @pytest.mark.parametrize("end", [Router.kill, Router.stop], ids=["killed", "stopped"])
 def test_router_that_ended_comes_back_and_learns_all_routes_again(
@@ -192,6 +195,7 @@ def test_router_that_ended_comes_back_and_learns_all_routes_again(
             assert router.wait_route(prefix) == expected(lab, kind, prefix)
 
 
+@once
 @pytest.mark.feature("administrative shutdown")
 def test_clean_shutdown_is_a_cease_and_takes_the_routes(lab: Bench) -> None:
     router = lab.router
@@ -210,6 +214,7 @@ def test_clean_shutdown_is_a_cease_and_takes_the_routes(lab: Bench) -> None:
         )  # GoBGP refuses connections for five seconds after a NOTIFICATION
 
 
+@once
 @pytest.mark.feature("announce, change, withdraw")
 def test_killed_speaker_takes_its_routes(lab: Bench) -> None:
     kind = KINDS[0]

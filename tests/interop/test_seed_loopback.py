@@ -40,7 +40,7 @@ def chain(request: pytest.FixtureRequest) -> Iterator[Chain]:
     daemon: type[Router] = request.param
     configuration = daemon.configure(core_settings(one_session=True))
     if daemon is Bird:  # the recipe asks for BFD
-        configuration = "protocol bfd {}\n" + configuration.replace("  passive;", "  bfd on;\n  passive;")
+        configuration = "protocol bfd {}\n" + Bird.add_options(configuration, ["bfd on;"])
     with second_hop(RECIPE, daemon, configuration) as made:
         made.host.wait_established("127.0.0.1")
         made.core.wait_established(HOST_4)

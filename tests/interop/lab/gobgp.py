@@ -76,7 +76,9 @@ class GoBgp(Router):
             return None
 
     def _answers(self) -> bool:
-        return bool(self.gobgp("global")) and self.gobgp("neighbor") is not None
+        # a client that comes before the socket is there waits a second until it tries again
+        there = (self.folder / "api").exists()
+        return there and bool(self.gobgp("global")) and self.gobgp("neighbor") is not None
 
     def session_state(self, peer: str) -> str:
         answer = self.gobgp("neighbor", peer) or {}

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 import rhi
+from rhi.cli.speak import Watcher
 from rhi.model.events import Event, SessionDown, SessionUp
 from rhi.testing.collector import Collector
 from tests.cli.command import COMMAND, PATIENCE, TO_NOBODY, running
@@ -64,6 +66,7 @@ def internal_peer() -> Iterator[Peer]:
 def test_speak_signal_ends_with_administrative_shutdown_and_code_0(peer: Peer, sign: signal.Signals) -> None:
     with running("speak", "--port", peer.port, *TO_NOBODY, "203.0.113.10") as child:
         assert peer.has("203.0.113.10")
+        child.line("established")
 
         code, out, err = child.end(sign)
 
@@ -172,23 +175,43 @@ def test_speak_json_is_json_on_every_line_and_ends_with_the_status(peer: Peer) -
     assert (status["remote_asn"], status["families"]) == (65000, ["ipv4"])
 
 
+def test_speak_events_wait_for_the_first_line(capfd: pytest.CaptureFixture[str]) -> None:
+    """A peer on the same host is up before the pool has told where it listens."""
+    watcher = Watcher(as_json=False)
+    up = SessionUp(
+        peer="192.0.2.1", local_ip="192.0.2.10", remote_ip="192.0.2.1", remote_asn=65000,
+        remote_router_id="192.0.2.1", hold_time=10, families=("ipv4",),
+    )  # fmt: skip
+    thread = threading.Thread(target=watcher.on_event, args=(up,))
+    thread.start()
+    assert watcher.is_up.wait(PATIENCE)
+
+    watcher.write("the first line")
+    watcher.may_print.set()
+    thread.join(PATIENCE)
+
+    first, second = capfd.readouterr().out.splitlines()
+    assert "the first line" in first
+    assert "established" in second
+
+
 def test_speak_goes_on_when_its_output_goes_away(peer: Peer) -> None:
     """`rhi speak ... | head -1`."""
-    script = 'exec 3>&1; "$@" 2>&3 | head -n 1'
     with subprocess.Popen(
-        ["sh", "-c", script, "sh", *COMMAND, "speak", "--stdin", "--port", peer.port, *TO_NOBODY],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    ) as pipeline:  # fmt: skip
-        assert pipeline.stdin is not None
-        assert pipeline.stdout is not None
-        first = pipeline.stdout.readline()
-        time.sleep(0.2)
+        [*COMMAND, "speak", "--stdin", "--port", peer.port, *TO_NOBODY],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as child:  # fmt: skip
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stderr is not None
+        first = child.stdout.readline()
+        child.stdout.close()
         for line in (b"flush\n", b"flush\n", b"announce 203.0.113.7\n"):
-            pipeline.stdin.write(line)
-            pipeline.stdin.flush()
+            child.stdin.write(line)
+            child.stdin.flush()
         assert peer.has("203.0.113.7")
-        pipeline.stdin.close()
-        complaints = pipeline.stdout.read()
+        child.stdin.close()
+        complaints = child.stderr.read()
 
     assert b"connecting to port" in first
     assert complaints == b"rhi: standard output is gone (Broken pipe); going on without it\n"

@@ -272,17 +272,25 @@ def run(words: list[str]) -> int:
 
 
 class Watcher(Printer):
-    """Prints events, and knows whether the session is up."""
+    """Prints events, and knows whether the session is up.
+
+    Attributes:
+        is_up: set while the session is established.
+        may_print: events wait for it in their thread: a peer nearby is up before the pool can tell where it
+            listens, and that is the first line.
+    """
 
     def __init__(self, *, as_json: bool) -> None:
         super().__init__(as_json=as_json)
         self.is_up = threading.Event()
+        self.may_print = threading.Event()
 
     def on_event(self, event: Event) -> None:
         if isinstance(event, SessionUp):
             self.is_up.set()
         elif isinstance(event, SessionDown):
             self.is_up.clear()
+        self.may_print.wait()
         super().on_event(event)
 
 
@@ -307,6 +315,7 @@ def _speak(arguments: argparse.Namespace, parameters: Parameters, routes: RouteS
         )
         try:
             _greet(watcher, arguments, pool)
+            watcher.may_print.set()
             draining = Draining(pool, DEFAULT_WAIT if arguments.drain is None else arguments.drain)
             if arguments.stdin:
                 standard_input = StandardInput(pool, watcher, unsent, draining, as_json=arguments.json)
@@ -318,6 +327,7 @@ def _speak(arguments: argparse.Namespace, parameters: Parameters, routes: RouteS
                     signal.pause()
         finally:
             ignore_stop_signals()
+            watcher.may_print.set()  # also when a signal came before the first line
             if arguments.drain is not None:
                 with stop_signals():  # one more ends it at once
                     pool.drain(wait=arguments.drain).wait()

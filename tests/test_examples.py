@@ -45,18 +45,19 @@ def test_health_check_announces_withdraws_and_announces_again(collector: Collect
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     url = f"http://127.0.0.1:{server.server_address[1]}/"
     words = ["--port", str(collector.port), "--interval", "0.02", url, collector.host, ADDRESS]
-    with subprocess.Popen(
-        [sys.executable, EXAMPLES / "health_check.py", *words], stdout=subprocess.PIPE
-    ) as child:
+    # a shell starts what runs in the background, this test perhaps, with SIGINT ignored
+    command = ["env", "--default-signal=INT", sys.executable, str(EXAMPLES / "health_check.py"), *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
         try:
             assert collector.wait_for(lambda routes: ADDRESS in routes, PATIENCE)
             Service.status = 503
             assert collector.wait_for(lambda routes: ADDRESS not in routes, PATIENCE)
             Service.status = 200
             assert collector.wait_for(lambda routes: ADDRESS in routes, PATIENCE)
-        finally:
             child.send_signal(signal.SIGINT)
-        assert child.wait(PATIENCE) == 0
+            assert child.wait(PATIENCE) == 0
+        finally:
+            child.kill()
     server.shutdown()
     server.server_close()
 

@@ -55,7 +55,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     page = [item for item in ours if item.path.name == LAST]
     is_compared = os.environ.get("RHI_REQUIRE_LAB") == "1" and not _is_written() and not _left_out
     items[:] = [item for item in items if item not in page] + (page if is_compared else [])
-    _recorder.expect({item.nodeid: set(proofs(item)) for item in ours})
+    _recorder.expect({item.nodeid: set(proofs(item)) for item in ours if item not in page})
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -59,6 +59,9 @@ def ask_for_refresh(router: Router) -> None:
     elif isinstance(router, OpenBgpd):
         command = ["bgpctl", "-s", str(router.folder / "ctl"), "neighbor", KIND.source, "refresh"]
         subprocess.run(command, check=True, capture_output=True, timeout=20)
+    elif isinstance(router, ExaBgp):
+        for family in (4, 6):
+            router.tell(f"neighbor {KIND.source} announce route-refresh ipv{family} unicast")
 
 
 def times_received(router: Router) -> list[int]:
@@ -69,14 +72,17 @@ def times_received(router: Router) -> list[int]:
     return [len(router.changes(prefix)) for prefix in KIND.routes(1)]
 
 
-# GoBGP's soft reset asks its own table only, and ExaBGP has none.
+# GoBGP's soft reset asks its own table only.
 @pytest.mark.feature("route refresh")
-@with_daemons([Bird, Frr, OpenBgpd])
+@with_daemons([Bird, Frr, OpenBgpd, ExaBgp])
 def test_route_refresh_brings_both_families_again_and_withdraws_nothing(
     wire: tuple[Namespace, Namespace], daemon: type[Router]
 ) -> None:
     near, far = wire
-    with running(daemon(far, configuration(daemon))) as router, speaking(near, arguments()):
+    with (
+        running(daemon(far, configure(daemon, settings(KIND), "route refresh"))) as router,
+        speaking(near, arguments()),
+    ):
         for prefix in KIND.routes(1):
             router.wait_route(prefix)
         assert times_received(router) == [1, 1]

@@ -51,10 +51,22 @@ class ExaBgp(Router):
     def _events_file(self) -> Path:
         return self.folder / "events"
 
+    @property
+    def _commands_file(self) -> Path:
+        return self.folder / "commands"
+
+    def tell(self, command: str) -> None:
+        """Give it a command, as its program would."""
+        with self._commands_file.open("a") as file:
+            file.write(f"{command}\n")
+
     def _launch(self) -> None:
         self._events_file.write_text("")
         # A program that closes its output counts as dead, so keep ExaBGP's pipe open as descriptor 3.
-        script = f"#!/bin/sh\nexec 3>&1\nexec cat >>{self._events_file}\n"
+        # What it writes there is a command: those of `tell`, for as long as the program lives.
+        self._commands_file.write_text("")
+        commands = f"tail -n +1 -f --pid=$$ {self._commands_file} >&3 &"
+        script = f"#!/bin/sh\nexec 3>&1\n{commands}\nexec cat >>{self._events_file}\n"
         program = self._write("program", script, mode=0o755)
         config = self._write("exabgp.conf", self.configuration.replace(PROGRAM, str(program)))
         self._run([_exabgp(), "server", str(config)], environment=_ENVIRONMENT)

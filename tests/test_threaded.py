@@ -378,6 +378,45 @@ def test_pool_that_cannot_start_leaves_nothing_behind(
     rhi.Pool("192.0.2.10", listen=[("127.0.0.1", port)]).close()
 
 
+@pytest.mark.parametrize("is_at_work", [True, False], ids=["thread at work", "thread not at work"])
+def test_pool_that_is_interrupted_while_it_starts_leaves_nothing_behind(
+    is_at_work: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, port = open_files(), free_port()
+    start, may_run = threading.Thread.start, threading.Event()
+    run = rhi.Pool._run
+
+    def delayed(pool: rhi.Pool, *arguments: Any) -> None:
+        may_run.wait()
+        run(pool, *arguments)
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        if is_at_work:
+            may_run.set()
+            wait_until(lambda: not can_listen(port), "the pool listens")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rhi.Pool, "_run", delayed)
+        patch.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            rhi.Pool("192.0.2.10", observer=Events(), listen=[("127.0.0.1", port)])
+        may_run.set()
+
+    wait_until(lambda: not rhi_threads(), "the thread has ended")
+    assert open_files() == before
+    assert can_listen(port)
+
+
+def can_listen(port: int) -> bool:
+    try:
+        with socket.create_server(("127.0.0.1", port)):
+            return True
+    except OSError:
+        return False
+
+
 def test_fifty_pools_leave_no_thread_and_no_file_behind() -> None:
     with Collector() as collector:
         parameters = rhi.Parameters(as_number=65001, port=collector.port)

@@ -210,17 +210,14 @@ class Pool(PoolMethods):
         self._tasks: set[asyncio.Task[None]] = set()
         started: Future[None] = Future()
         self._thread = Thread(target=self._run, args=(started, settings), name="rhi", daemon=True)
+        self._has_begun = False
         try:
             self._thread.start()
-        except BaseException:
-            self._loop.close()
-            raise
-        try:
             started.result()
             if self._dispatcher is not None:
                 self._dispatcher.start()
         except BaseException:
-            self.close()
+            self._give_up()
             raise
 
     def flush(self, timeout: float | None = 5.0) -> Flushed:
@@ -339,6 +336,16 @@ class Pool(PoolMethods):
 
     # In the caller's thread
 
+    def _give_up(self) -> None:
+        """End what the constructor began; a signal may break off `Thread.start` with the thread at work."""
+        with self._lock:
+            has_begun = self._has_begun
+            self._is_closed |= not has_begun
+        if has_begun:
+            self.close()
+        else:
+            self._loop.close()
+
     def _announce(self, prefix: Prefix, attributes: PathAttributes) -> None:
         if self._drains:
             self._overtake(prefix)
@@ -424,6 +431,10 @@ class Pool(PoolMethods):
     # In the I/O thread
 
     def _run(self, started: Future[None], settings: PoolSettings) -> None:
+        with self._lock:
+            if self._is_closed:
+                return
+            self._has_begun = True
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_until_complete(self._main(started, settings))

@@ -215,6 +215,8 @@ def test_close_twice_at_once_waits_both_times() -> None:
         with RawListener() as listener:
             pool = aio.Pool("192.0.2.1", {listener.host: listener.parameters()})
             peer = await asyncio.to_thread(listener.accept)
+            while pool.status()[listener.host].state is not rhi.State.OPEN_SENT:
+                await asyncio.sleep(0)
             before = len(os.listdir("/proc/self/fd"))
             first = asyncio.create_task(pool.close())
             await asyncio.sleep(0)

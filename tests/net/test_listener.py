@@ -110,6 +110,7 @@ def test_listener_dynamic_peers_are_forgotten_when_they_leave() -> None:
             )
 
         wait_until(lambda: not pool.status(), "nobody is left")
+        events.wait(rhi.PeerRemoved, 2)
         assert len(events.of(rhi.PeerAdded)) == len(events.of(rhi.PeerRemoved)) == 2
 
 

@@ -109,6 +109,7 @@ def test_md5_key_holds_for_dynamic_peers() -> None:
 def test_md5_key_of_a_new_peer_is_asked_for_at_once() -> None:
     with rhi.Pool("192.0.2.2", listen=["127.0.0.1:0"]) as server:
         server.configure({"127.0.0.1": passive(password=KEY)})
+        assert server.status()  # so the key is there: configure itself does not wait
         port = server.listen_addresses[0].port
         with rhi.Pool("192.0.2.1", {"127.0.0.1": active(port)}) as client:
             wait_until(lambda: client.status()["127.0.0.1"].connection_attempts >= 2, "attempts")

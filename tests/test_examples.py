@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import pytest
 
+from rhi.model.events import Event, RoutesReceived
 from rhi.testing.collector import Collector
 
 pytestmark = pytest.mark.slow
@@ -62,18 +63,23 @@ def test_health_check_announces_withdraws_and_announces_again(collector: Collect
     server.server_close()
 
 
-def test_drain_asyncio_drains_before_it_withdraws(collector: Collector) -> None:
-    words = [collector.host, str(collector.port), ADDRESS]
-    with subprocess.Popen(
-        [sys.executable, EXAMPLES / "drain_asyncio.py", *words], stdout=subprocess.PIPE, text=True
-    ) as child:
-        assert collector.wait_for(lambda routes: routes.get(ADDRESS, {}).get("med") == 10, PATIENCE)
-        assert collector.wait_for(lambda routes: "communities" in routes.get(ADDRESS, {}), PATIENCE)
-        assert collector.routes()[ADDRESS]["communities"] == ["65535:0"]
-        assert collector.wait_for(lambda routes: ADDRESS not in routes, PATIENCE)
-        out, _ = child.communicate(timeout=PATIENCE)
+def test_drain_asyncio_drains_before_it_withdraws() -> None:
+    heard: list[Event] = []
+    with Collector(on_event=heard.append) as collector:
+        command = [sys.executable, str(EXAMPLES / "drain_asyncio.py"), collector.host, str(collector.port)]
+        done = subprocess.run(
+            [*command, ADDRESS], capture_output=True, text=True, check=True, timeout=3 * PATIENCE
+        )
+    received = [event for event in heard if isinstance(event, RoutesReceived)]
+    steps = [(event.attributes or {}) for event in received]
+    out = done.stdout
 
-    assert child.returncode == 0
+    assert [(step.get("med"), step.get("communities")) for step in steps] == [
+        (10, None),
+        (10, ["65535:0"]),
+        (None, None),
+    ]
+    assert [str(prefix) for prefix in received[-1].withdrawn] == [ADDRESS]
     for line in ("announced: True", "wait: 1 routes", "drained: True, 1 withdrawn"):
         assert line in out.splitlines()
 

@@ -124,6 +124,7 @@ def connections_until_decided(program: subprocess.Popen[str], router: Router) ->
     return int(status["successful_connections"])
 
 
+@pytest.mark.feature("connection collision")
 @identifiers()
 @pytest.mark.parametrize("daemon", [Bird, Frr, GoBgp], ids=lambda daemon: str(daemon.NAME))
 def test_collision_leaves_one_session(

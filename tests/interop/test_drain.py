@@ -104,6 +104,7 @@ def text_of(router: Router) -> str:
     return router.log.read_text(errors="replace")
 
 
+@pytest.mark.feature("graceful shutdown")
 @pytest.mark.parametrize("daemon", [Bird, Frr, GoBgp, OpenBgpd], ids=lambda daemon: str(daemon.NAME))
 @pytest.mark.parametrize("kind", [EXTERNAL, INTERNAL], ids=str)
 def test_router_sees_the_marks_then_the_withdraw_then_the_cease(
@@ -138,6 +139,7 @@ def test_router_sees_the_marks_then_the_withdraw_then_the_cease(
         wait_until(lambda: MESSAGE in text_of(router), "the message in the log")
 
 
+@pytest.mark.feature("graceful shutdown")
 @pytest.mark.parametrize("daemon", [Bird, Frr], ids=lambda daemon: str(daemon.NAME))
 def test_drain_of_a_route_leaves_the_others_and_is_taken_back(
     wire: tuple[Namespace, Namespace], daemon: type[Router]
@@ -177,6 +179,7 @@ def heeding(daemon: type[Router], text: str) -> str:
     return text + documented(daemon)
 
 
+@pytest.mark.feature("graceful shutdown")
 @pytest.mark.parametrize("daemon", [Bird, Frr, GoBgp, OpenBgpd], ids=lambda daemon: str(daemon.NAME))
 def test_router_that_heeds_the_community_has_the_routes_of_an_external_peer_last(
     wire: tuple[Namespace, Namespace], daemon: type[Router]
@@ -220,6 +223,7 @@ def probing(near: Namespace, far: Namespace) -> Iterator[Process]:
         shutil.rmtree(folder)
 
 
+@pytest.mark.feature("graceful shutdown")
 @pytest.mark.parametrize("daemon", [Bird, Frr], ids=lambda daemon: str(daemon.NAME))
 def test_second_host_takes_over_without_a_lost_packet(
     wire: tuple[Namespace, Namespace], daemon: type[Router]
@@ -269,6 +273,7 @@ def shown_bandwidth(router: Router, prefix: str) -> str:
     return json.dumps(router.gobgp("global", "rib", prefix))
 
 
+@pytest.mark.feature("link bandwidth")
 @pytest.mark.parametrize(
     ("daemon", "name", "expected"),
     [

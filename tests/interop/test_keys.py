@@ -17,7 +17,8 @@ import pytest
 
 from tests.interop.bench import EXTERNAL_AS, ROUTER_4, ROUTER_AS, cable
 from tests.interop.lab import Bird, Frr, GoBgp, Namespace, Router, running, wait_until
-from tests.interop.test_session_options import OVER_4, PASSWORD, with_password
+from tests.interop.options import PASSWORD, configure
+from tests.interop.session import OVER_4, settings, with_daemons
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
 
@@ -81,12 +82,14 @@ def speaker(near: Namespace) -> Iterator[subprocess.Popen[str]]:
             program.communicate()
 
 
-@pytest.mark.parametrize("daemon", [Bird, Frr, GoBgp], ids=lambda daemon: str(daemon.NAME))
+@pytest.mark.feature("TCP MD5 key change")
+@with_daemons([Bird, Frr, GoBgp])
 def test_key_that_changes_at_the_router_first_costs_one_short_absence(
     wire: tuple[Namespace, Namespace], daemon: type[Router]
 ) -> None:
     near, far = wire
-    with running(daemon(far, with_password(daemon, OVER_4))) as router, speaker(near) as program:
+    config = configure(daemon, settings(OVER_4), "TCP MD5")
+    with running(daemon(far, config)) as router, speaker(near) as program:
         assert program.stdin is not None
         assert program.stdout is not None
         router.wait_route(ROUTE)

@@ -80,6 +80,7 @@ def routers() -> pytest.MarkDecorator:
     return pytest.mark.parametrize("daemon", [Bird, Frr], ids=lambda daemon: str(daemon.NAME))
 
 
+@pytest.mark.feature("maximum prefixes")
 @routers()
 def test_router_that_announces_more_than_it_may_is_told_so_and_met_with_pauses(
     wire: tuple[Namespace, Namespace], daemon: type[Router]
@@ -98,6 +99,7 @@ def test_router_that_announces_more_than_it_may_is_told_so_and_met_with_pauses(
         router.wait_notification(OVER_4.source, (6, 1))
 
 
+@pytest.mark.feature("maximum prefixes")
 @routers()
 def test_router_that_announces_as_much_as_it_may_keeps_its_session(
     wire: tuple[Namespace, Namespace], daemon: type[Router]
@@ -148,6 +150,7 @@ def watching(near: Namespace, folder: Path) -> Iterator[Callable[[], list[list[A
         process.kill()
 
 
+@pytest.mark.feature("received routes")
 @routers()
 def test_watcher_sees_the_routes_of_a_router_with_their_attributes_and_their_end(
     wire: tuple[Namespace, Namespace], daemon: type[Router], tmp_path: Path

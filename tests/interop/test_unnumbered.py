@@ -37,7 +37,9 @@ RECIPES = [Recipe("frr-unnumbered.conf", Frr), Recipe("bird-unnumbered.conf", Bi
 
 
 def recipes() -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: str(recipe.daemon.NAME))
+    mark = pytest.mark.feature("unnumbered peers")
+    params = [pytest.param(recipe, marks=mark, id=recipe.daemon.NAME) for recipe in RECIPES]
+    return pytest.mark.parametrize("recipe", params)
 
 
 def link_local(namespace: Namespace, interface: str = "eth0") -> str:

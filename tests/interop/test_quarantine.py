@@ -98,6 +98,7 @@ def refusals(speaker: Speaker) -> list[int]:
     return [event["code"] for event in speaker.events("session_down") if event["established"]]
 
 
+@pytest.mark.feature("quarantine")
 @pytest.mark.parametrize("daemon", DAEMONS, ids=lambda daemon: str(daemon.NAME))
 def test_route_that_ends_a_session_of_many_is_parked_at_once_and_all_others_come_back(
     wire: tuple[Namespace, Namespace], tmp_path: Path, daemon: type[Router]

@@ -10,16 +10,17 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from bench import machine, profiling, runner
+from bench import growth, machine, profiling, runner
 from bench.adapters import ADAPTERS, Rhi
 from bench.experiments import EXPERIMENTS
-from bench.ground import ground
+from bench.ground import Ground, ground
 from bench.program import ROOT, python_environment
 from bench.report import markdown, write_into
 from bench.results import Results
 from bench.runner import Plan
 
 DOCUMENT: Final = ROOT / "docs" / "performance.md"
+PICTURE: Final = DOCUMENT.with_name("growth.svg")
 OUTPUT: Final = ROOT / "build" / "bench"
 
 # routes, runs, single routes of B3, seconds that a step may take, seconds after which one run is enough, part
@@ -43,6 +44,7 @@ def main() -> int:
         extended=arguments.extended,
         scale=arguments.scale or scale,
     )
+    is_whole = not (arguments.only or arguments.daemons or arguments.routes or arguments.runs)
     section = "full" if arguments.full else "quick"
     OUTPUT.mkdir(parents=True, exist_ok=True)
     if arguments.profile:
@@ -62,10 +64,14 @@ def main() -> int:
     warm_up = [sys.executable, "-c", "import rhi.cli.speak, bench.pool_server, bench.floor, bench.sink"]
     subprocess.run(warm_up, check=True, cwd=ROOT, env=python_environment())
     with ground() as place:
+        if arguments.growth:
+            _grow(place, plan)
+            return 0
         runner.run(plan, place, results)
+        if arguments.full and is_whole:
+            _grow(place, plan)
     results.save(OUTPUT / f"{section}.json")
     text = markdown(results)
-    is_whole = not (arguments.only or arguments.daemons or arguments.routes or arguments.runs)
     if (is_whole and not arguments.profile) or arguments.write:
         write_into(DOCUMENT, section, text)
         print(f"written: {_short(DOCUMENT)}, {_short(OUTPUT)}/{section}.json", file=sys.stderr)
@@ -75,6 +81,15 @@ def main() -> int:
     if arguments.profile:
         print(profiling.summary(Rhi.profile))
     return 0
+
+
+def _grow(place: Ground, plan: Plan) -> None:
+    """Measure how cost grows; the picture and its table go into the document."""
+    growths = growth.measure(place, min(3, plan.runs), plan.timeout, max(plan.routes, growth.ROUTES[1]))
+    PICTURE.write_text(growth.draw(growths))
+    text = growth.markdown(growths, PICTURE)
+    write_into(DOCUMENT, "growth", text)
+    print(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -89,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--runs", metavar="N", type=int)
     add("--scale", metavar="X", type=float, help="part of the peers and seconds of B6, B7 and B9")
     add("--extended", action="store_true", help="the sink offers messages of 65,535 bytes (RFC 8654)")
+    add("--growth", action="store_true", help="only how cost grows; a full run does it too")
     add("--write", action="store_true", help="write a part of a run into docs/performance.md too")
     add("--profile", action="store_true", help="run rhi under cProfile, which slows it down")
     return parser

@@ -38,6 +38,8 @@ from bench.messages import KEEPALIVE, NOTIFICATION, OPEN, UPDATE, message, open_
 
 RECEIVE_SIZE: Final = 1 << 20
 LARGEST_MESSAGE: Final = 65535
+# BIRD lets eight connections wait, and one more would be tried again a second later.
+MOST_DIALING: Final = 8
 DIAL_INTERVAL: Final = 0.005  # a refused connection on one machine costs some 20 microseconds
 
 
@@ -213,7 +215,8 @@ class Sink:
             self._add(self._listener.accept()[0])
 
     def _dial_all(self) -> None:
-        sources, self._to_dial = self._to_dial, []
+        room = max(0, MOST_DIALING - len(self._dialing))
+        sources, self._to_dial = self._to_dial[:room], self._to_dial[room:]
         for source in sources:
             sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             sock.setblocking(False)

@@ -126,3 +126,13 @@ def test_route_set_of_prefixes_is_the_same() -> None:
     routes = {to_prefix("0.0.0.0/0"): NO_ATTRIBUTES, to_prefix("192.0.2.0/25"): OWN}
 
     assert routes_of(RouteSet.of(routes)) == routes
+
+
+def test_route_set_takes_more_routes_after_it_has_been_read() -> None:
+    found = route_set(["192.0.2.1"])
+    assert len(found.runs()) == 1
+
+    found.add(to_prefix("192.0.2.2"), OWN)
+    found.add(to_prefix("192.0.2.1"), OWN)
+
+    assert routes_of(found) == {to_prefix("192.0.2.2"): OWN, to_prefix("192.0.2.1"): OWN}

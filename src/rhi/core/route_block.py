@@ -128,9 +128,7 @@ class RouteBlock:
         slot = self._slots.get(key)
         if slot is None:
             slot = self._new_slot(key, bytes((self.length,)) + packed)
-        self._store.add_uses(number, 1)
         self._assign((slot,), number)
-        self._store.release(number)
         self.publish((slot,))
 
     def drop(self, packed: bytes) -> bool:

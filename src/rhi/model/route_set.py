@@ -83,6 +83,7 @@ class RouteSet:
 
     def __init__(self) -> None:
         self._parts: dict[tuple[Family, int], _Part] = {}
+        self._runs: list[RouteRun] | None = None
 
     @classmethod
     def of(cls, routes: Mapping[Prefix, PathAttributes]) -> "RouteSet":
@@ -115,7 +116,9 @@ class RouteSet:
 
     def runs(self) -> list[RouteRun]:
         """The routes in runs of equal attributes; one may come twice in a run, but is never in two."""
-        return [run for part in self._parts.values() for run in part.runs()]
+        if self._runs is None:
+            self._runs = [run for part in self._parts.values() for run in part.runs()]
+        return self._runs
 
     def routes(self) -> Iterator[tuple[Prefix, PathAttributes]]:
         """The routes one by one; one may come twice."""
@@ -124,6 +127,7 @@ class RouteSet:
                 yield prefix, run.attributes
 
     def _add(self, family: Family, length: int, records: bytes, attributes: PathAttributes) -> None:
+        self._runs = None
         part = self._parts.get((family, length))
         if part is None:
             part = self._parts[family, length] = _Part(family, length, attributes)
@@ -161,6 +165,7 @@ def route_set(
                 for value in chunk:
                     route = Route.of(value, attributes)
                     found.add(route.prefix, route.attributes)
+    found.runs()  # here rather than in the thread that takes them over
     return found
 
 

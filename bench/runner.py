@@ -90,7 +90,9 @@ def _run_group(
     left = [
         experiment
         for experiment in group
-        if not cells[experiment.NUMBER].trouble and (not experiment.ONLY or name in experiment.ONLY)
+        if not cells[experiment.NUMBER].trouble
+        and (not experiment.ONLY or name in experiment.ONLY)
+        and not (experiment.IS_LONG and number > 1 and plan.scale < 1)
     ]
     if results.versions[name].startswith("missing"):
         for experiment in left:

@@ -163,6 +163,8 @@ class Experiment(abc.ABC):
     TARGETS: ClassVar[tuple[Target, ...]] = ()
     # Speakers that it is about; nothing: all.
     ONLY: ClassVar[tuple[str, ...]] = ()
+    # Takes seconds also for a fast speaker: once is enough where only a part of it is asked for.
+    IS_LONG: ClassVar[bool] = False
 
     @abc.abstractmethod
     def run(self, stage: Stage) -> Samples:

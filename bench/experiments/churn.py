@@ -19,6 +19,7 @@ class Churn(Experiment):
     NUMBER = "B9"
     TITLE = f"{RATE:,} changes a second for {SECONDS:g} s, {PEERS} peers: one more change → all peers"
     NEEDS = Need.NOTHING
+    IS_LONG = True
     ONLY = ("rhi",)
     MEASURES = (
         Measure("p50", "latency", unit=Unit.MILLISECONDS),

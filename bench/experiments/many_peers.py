@@ -15,6 +15,7 @@ class ManyPeers(Experiment):
     NUMBER = "B6"
     TITLE = f"{PEERS} peers × {ROUTES:,} routes: first established → all have all; processor time, memory"
     NEEDS = Need.NOTHING
+    IS_LONG = True
     MEASURES = (
         Measure("all have all", "last"),
         Measure("processor time", "processor"),

@@ -17,6 +17,7 @@ class ReplaceOne(Experiment):
     NUMBER = "B8"
     TITLE = "`replace` with all routes as strings, one of them another: call → that route at the sink"
     NEEDS = Need.NOTHING
+    IS_LONG = True
     ONLY = ("rhi",)
     MEASURES = (
         Measure("first load", "load"),

@@ -30,6 +30,7 @@ class SlowReader(Experiment):
     NUMBER = "B7"
     TITLE = f"one peer stops reading while {ROUTES:,} routes flap {FLAPS} times, one flap a second"
     NEEDS = Need.NOTHING
+    IS_LONG = True
     ONLY = ("rhi",)
     MEASURES = (
         Measure("flap p99, both read", "quiet", p99),

@@ -1,0 +1,177 @@
+"""Histories of verdicts, overrides, reloads and time: what holds whatever happens.
+
+The reconciler is idempotent, changes no service faster than its dwell, keeps every floor, and once everything
+is quiet its answer is the one that a reconciler without a past would give.
+"""
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from rhi.daemon.decision.overrides import Action
+from rhi.daemon.decision.reconciler import Inputs, Reconciler
+from rhi.daemon.decision.spec import ANY, Adjustment, Band, Damping, Group, Quota, Service, Sharing, Verdict
+from tests.daemon.decision.build import DOWN, UP, World, address, override, service, specs
+
+NAMES = ["a", "b", "c", "d"]
+CHECKS = ["w", "x", "y", "z"]
+MIN_UP, MIN_DOWN = 2.0, 5.0
+REDUCED = Band(name="reduced", at_least=ANY, adjustment=Adjustment(med_add=50))
+
+bands = st.sampled_from([(Band(name="full", at_least=Quota(count=2)), REDUCED), (REDUCED,)])
+
+
+@st.composite
+def services(draw: st.DrawFn, name: str, *, group: str = "default") -> Service:
+    own = draw(st.lists(st.integers(1, 5), min_size=1, max_size=2, unique=True))
+    fields: dict[str, Any] = {
+        "checks": tuple(draw(st.lists(st.sampled_from(CHECKS), min_size=1, max_size=3, unique=True))),
+        "dependencies": tuple(draw(st.lists(st.sampled_from(CHECKS), max_size=1))),
+        "bands": draw(bands),
+        "min_up": MIN_UP,
+        "min_down": MIN_DOWN,
+        "damping": draw(st.sampled_from([None, Damping(half_life=10.0, max_suppress=30.0)])),
+        "group": group,
+    }
+    return service(name, *map(address, own), **fields)
+
+
+class Histories(RuleBasedStateMachine):
+    """One reconciler through anything."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World(service("a", address(1), min_up=MIN_UP, min_down=MIN_DOWN))
+        self.changed_at: dict[str, tuple[int | None, float]] = {}
+
+    @rule(check=st.sampled_from([*CHECKS, *NAMES]), verdict=st.sampled_from(Verdict))
+    def verdict(self, check: str, verdict: Verdict) -> None:
+        self.world.decide(**{check: verdict})
+
+    @rule(seconds=st.floats(0.0, 20.0))
+    def time(self, seconds: float) -> None:
+        self.world.decide(seconds)
+
+    @rule(data=st.data())
+    def wake_up(self, data: st.DataObject) -> None:
+        outcome = self.world.decide()
+        if outcome.next_at is not None:
+            assert outcome.next_at > self.world.now
+            self.world.decide(outcome.next_at - self.world.now)
+
+    @rule(
+        name=st.sampled_from(NAMES),
+        action=st.sampled_from(Action),
+        seconds=st.sampled_from([None, 1.0, 10.0]),
+        is_forced=st.booleans(),
+    )
+    def say(self, name: str, action: Action, seconds: float | None, is_forced: bool) -> None:
+        until = None if seconds is None else self.world.now + seconds
+        self.world.overrides[name] = override(
+            action, self.world.now, until=until, drain_time=3.0, is_forced=is_forced
+        )
+        self.world.decide()
+
+    @rule(name=st.sampled_from(NAMES))
+    def take_back(self, name: str) -> None:
+        self.world.overrides.pop(name, None)
+        self.world.decide()
+
+    @rule(data=st.data(), floor=st.integers(0, 3), limit=st.sampled_from([None, 1, 2]))
+    def reload(self, data: st.DataObject, floor: int, limit: int | None) -> None:
+        names = data.draw(st.lists(st.sampled_from(NAMES), min_size=1, unique=True))
+        found = [data.draw(services(name)) for name in names]
+        group = Group(name="default", floor=Quota(count=floor), max_withdrawals=limit, suspect_within=1.0)
+        sharing = {address(1): Sharing.ANY}
+        before = {
+            name: self.world.reconciler.specs.services[name] for name in self.world.reconciler.specs.services
+        }
+        self.world.reconciler.configure(specs(*found, groups=(group,), sharing=sharing))
+        for each in found:
+            if each.name not in before:
+                self.changed_at.pop(each.name, None)
+        for name in before.keys() - set(names):
+            self.changed_at.pop(name, None)
+        self.world.decide()
+
+    @rule(number=st.integers(1, 5), is_seen=st.booleans())
+    def origin(self, number: int, is_seen: bool) -> None:
+        (prefix,) = service("x", address(number)).prefixes
+        (self.world.other_origins.add if is_seen else self.world.other_origins.discard)(prefix)
+        self.world.decide()
+
+    @invariant()
+    def asking_again_changes_nothing(self) -> None:
+        assert self.world.decide().changes == ()
+
+    @invariant()
+    def no_level_changes_faster_than_its_dwell(self) -> None:
+        for name, standing in self.world.reconciler.standings.items():
+            level, at = self.changed_at.get(name, (None, 0.0))
+            if standing.level != level:
+                assert standing.since == self.world.now
+                if level is not None and standing.level is not None:
+                    dwell = MIN_UP if standing.level > level else MIN_DOWN
+                    # the first service of a history, and all that come by reload, have the same dwell
+                    assert self.world.now - at >= dwell
+                self.changed_at[name] = (standing.level, self.world.now)
+
+
+TestHistories = Histories.TestCase
+TestHistories.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_reconciler_never_goes_below_a_floor_that_was_reached(data: st.DataObject) -> None:
+    floor = data.draw(st.integers(1, 4))
+    group = Group(name="default", floor=Quota(count=floor))
+    world = World(*[service(name, address(i)) for i, name in enumerate(NAMES)], groups=(group,))
+    reached = 0
+
+    for _ in range(20):
+        name = data.draw(st.sampled_from(NAMES))
+        if data.draw(st.booleans()):
+            world.decide(data.draw(st.floats(0, 3)), **{name: data.draw(st.sampled_from([UP, DOWN]))})
+        else:
+            world.overrides[name] = override(data.draw(st.sampled_from(Action)), world.now)
+            world.decide()
+
+        assert len(world.announced) >= min(floor, reached)
+        reached = max(reached, len(world.announced))
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_reconciler_at_rest_answers_as_one_without_a_past_would(data: st.DataObject) -> None:
+    found = [data.draw(services(name)) for name in NAMES]
+    world = World(*found, sharing={address(1): Sharing.ANY})
+    for _ in range(data.draw(st.integers(0, 15))):
+        check = data.draw(st.sampled_from(CHECKS))
+        world.decide(data.draw(st.floats(0, 10)), **{check: data.draw(st.sampled_from([UP, DOWN]))})
+
+    world.decide(**{check: data.draw(st.sampled_from([UP, DOWN])) for check in CHECKS})
+    while (next_at := world.decide().next_at) is not None:
+        world.decide(next_at - world.now)
+
+    fresh = Reconciler(specs(*found, sharing={address(1): Sharing.ANY}))
+    fresh.decide(Inputs(verdicts=world.verdicts), world.now)
+    assert world.reconciler.routes == fresh.routes
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None)
+def test_reconciler_withdraws_no_faster_than_the_rate_allows(data: st.DataObject) -> None:
+    group = Group(name="default", max_withdrawals=2, window=10.0)
+    world = World(*[service(name, address(i)) for i, name in enumerate(NAMES)], groups=(group,))
+    left: list[float] = []
+
+    for _ in range(25):
+        name = data.draw(st.sampled_from(NAMES))
+        verdict = data.draw(st.sampled_from([UP, DOWN]))
+        outcome = world.decide(data.draw(st.floats(0, 4)), **{name: verdict})
+        left += [world.now for change in outcome.changes if change.after is None]
+
+        assert sum(world.now - at < 10.0 for at in left) <= 2

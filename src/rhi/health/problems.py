@@ -31,6 +31,8 @@ _REASONS: Final[dict[str, Callable[[_Context], str]]] = {
     "string_pattern_mismatch": lambda c: f"must fit {c['pattern']}",
     "literal_error": lambda c: f"must be {c['expected']}",
     "tuple_type": lambda c: "must be a list, in square brackets",
+    "list_type": lambda c: "must be a list, in square brackets",
+    "model_type": lambda c: "must be a table of names and values",
     "dict_type": lambda c: "must be a table of names and values",
     "too_short": lambda c: f"must have at least {c['min_length']} entries",
     "too_long": lambda c: f"must have at most {c['max_length']} entries",
@@ -49,11 +51,16 @@ def sentence(details: ErrorDetails, model: type[BaseModel]) -> str:
     if details["type"] == "extra_forbidden":
         known = model.model_fields
         return f"{path}: is no option of this check{unknown(path, known)}"
-    in_words = _REASONS.get(details["type"])
-    reason = in_words(details.get("ctx", {})) if in_words is not None else details["msg"]
+    why = reason(details)
     if details["type"] == "missing" or not path:
-        return f"{path}: {reason}" if path else reason
-    return f"{path} {shown(details['input'])}: {reason}"
+        return f"{path}: {why}" if path else why
+    return f"{path} {shown(details['input'])}: {why}"
+
+
+def reason(details: ErrorDetails) -> str:
+    """What would be right, without the place and the value."""
+    in_words = _REASONS.get(details["type"])
+    return in_words(details.get("ctx", {})) if in_words is not None else details["msg"]
 
 
 def unknown(name: object, known: Iterable[str]) -> str:

@@ -1,0 +1,190 @@
+"""From a checked file to what the engine and the decision work with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Any
+
+from rhi.daemon.config.models import Action, Adjust, Config, Peer, PeerSettings, ServiceSettings
+from rhi.daemon.config.problems import Problem
+from rhi.daemon.config.secrets import SecretError, read_secret
+from rhi.daemon.decision.spec import (
+    Adjustment,
+    Band,
+    Damping,
+    Group,
+    OnTrip,
+    Service,
+    Sharing,
+    Specs,
+)
+from rhi.errors import InvalidValueError
+from rhi.model.attributes import Origin, PathAttributes
+from rhi.model.parameters import Parameters, to_router_id
+from rhi.model.prefix import Prefix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """All that a file asks for.
+
+    Attributes:
+        router_id, listen, peers, dynamic_peers: as `rhi.Pool` takes them.
+        specs: for the decision.
+        checks: by the names that services know them by.
+    """
+
+    router_id: IPv4Address
+    listen: tuple[str, ...]
+    peers: Mapping[str, Parameters]
+    dynamic_peers: Mapping[str, Parameters]
+    specs: Specs
+    checks: Mapping[str, Any]
+
+
+class BuildError(Exception):
+    """A file that is right by itself cannot be put to use; `problems` say why."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(problem.text for problem in problems))
+        self.problems = problems
+
+
+def build(config: Config) -> Setup:
+    """What `config` asks for; reads the secrets that it names.
+
+    Raises:
+        BuildError: a secret cannot be read, or fields of a peer do not go together.
+    """
+    problems: list[Problem] = []
+    peers = _all_parameters(config, "peers", problems)
+    dynamic_peers = _all_parameters(config, "dynamic_peers", problems)
+    if problems:
+        raise BuildError(problems)
+    checks = dict(config.checks)
+    services = {}
+    for name, settings in config.services.items():
+        names = _name_checks(name, settings, checks)
+        services[name] = _service(name, settings, names, checks)
+    return Setup(
+        router_id=to_router_id(config.router_id),
+        listen=tuple(config.listen),
+        peers=peers,
+        dynamic_peers=dynamic_peers,
+        specs=Specs(services=services, groups=_groups(config), sharing=_sharing(config)),
+        checks=checks,
+    )
+
+
+def _all_parameters(config: Config, table: str, problems: list[Problem]) -> dict[str, Parameters]:
+    found = {}
+    settings: Mapping[str, Peer] = getattr(config, table)
+    for name, peer in settings.items():
+        try:
+            found[name] = _parameters(config, peer)
+        except (InvalidValueError, SecretError) as error:
+            problems.append(Problem((table, name), str(error)))
+    return found
+
+
+def _parameters(config: Config, peer: Peer) -> Parameters:
+    template = PeerSettings() if peer.template is None else config.templates[peer.template]
+    values: dict[str, Any] = {"as_number": config.as_number, **template.parameters(), **peer.parameters()}
+    source = peer if peer.password_file is not None or peer.password_env is not None else template
+    secret = read_secret(source.password_file, source.password_env)
+    return Parameters(**values) if secret is None else Parameters(**values, password=secret)
+
+
+def _name_checks(service: str, settings: ServiceSettings, checks: dict[str, Any]) -> list[str]:
+    """Names of a service's checks; its own ones are added to `checks`."""
+    names = []
+    for check in settings.checks:
+        if isinstance(check, str):
+            names.append(check)
+            continue
+        base = f"{service}/{check.name or check.type}"
+        name, count = base, 1
+        while name in checks:
+            count += 1
+            name = f"{base}-{count}"
+        checks[name] = check
+        names.append(name)
+    return names
+
+
+def _service(name: str, settings: ServiceSettings, names: list[str], checks: Mapping[str, Any]) -> Service:
+    bands = tuple(
+        Band(
+            name=band.name,
+            at_least=band.at_least,
+            recover_at=band.recover_at,
+            adjustment=_action(band.action),
+        )
+        for band in settings.bands
+    )
+    return Service(
+        name=name,
+        prefixes=settings.addresses,
+        attributes=_attributes(settings),
+        checks=tuple(each for each in names if checks[each].kind == "local"),
+        dependencies=tuple(each for each in names if checks[each].kind == "dependency"),
+        bands=bands or (Band(name="healthy", at_least=settings.policy),),
+        unhealthy=_action(settings.on_unhealthy),
+        degraded=_adjustment(settings.on_degraded),
+        min_up=settings.min_up,
+        min_down=settings.min_down,
+        damping=None if settings.damping is None else Damping(**settings.damping.model_dump()),
+        group=settings.group,
+        never_last=settings.never_last,
+    )
+
+
+def _attributes(settings: ServiceSettings) -> PathAttributes:
+    return PathAttributes(
+        origin=Origin[settings.origin.upper()],
+        next_hop=settings.next_hop,
+        med=settings.med,
+        local_pref=settings.local_pref,
+        prepend=settings.prepend,
+        communities=settings.communities,
+        large_communities=settings.large_communities,
+        extended_communities=settings.extended_communities,
+    )
+
+
+def _action(action: Action) -> Adjustment | None:
+    return None if action is None else _adjustment(action)
+
+
+def _adjustment(adjust: Adjust) -> Adjustment:
+    return Adjustment(
+        med_add=adjust.med_add,
+        prepend_add=adjust.prepend_add,
+        communities=adjust.communities,
+        graceful_shutdown=adjust.graceful_shutdown,
+    )
+
+
+def _groups(config: Config) -> dict[str, Group]:
+    groups = {
+        name: Group(
+            name=name,
+            floor=settings.floor,
+            max_withdrawals=settings.max_withdrawals,
+            window=settings.window,
+            suspect_within=settings.suspect_within,
+            on_trip=OnTrip(settings.on_trip),
+        )
+        for name, settings in config.groups.items()
+    }
+    groups.setdefault("default", Group(name="default"))
+    return groups
+
+
+def _sharing(config: Config) -> dict[Prefix, Sharing]:
+    return {
+        prefix: Sharing.ANY
+        for settings in config.services.values()
+        if settings.share == "any"
+        for prefix in settings.addresses
+    }

@@ -1,0 +1,162 @@
+"""Values of the configuration that have a form of their own: durations, quotas, addresses, adjustments.
+
+Each reads what people write and raises ValueError with a sentence that says what would be right; the place is
+added by whoever shows it.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from fractions import Fraction
+from ipaddress import ip_address
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import BeforeValidator, PlainSerializer, PlainValidator, WithJsonSchema
+
+from rhi.daemon.decision.spec import ALL, ANY, Quota
+from rhi.errors import InvalidValueError
+from rhi.model.communities import Community, ExtendedCommunity, LargeCommunity
+from rhi.model.prefix import Prefix, to_prefix
+
+T = TypeVar("T")
+
+_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_PERCENT: Final = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+_AT_LEAST: Final = re.compile(r"(?:at least\s+)?(\d+)(\s*%)?")
+
+# More than any service has, and few enough to be typed by mistake only.
+MAX_ADDRESSES: Final = 65536
+
+
+def to_duration(value: object) -> float:
+    """Seconds from a number, or from text such as `500 ms`, `30s`, `5 m`, `2h`, `1d`."""
+    if isinstance(value, str):
+        match = _DURATION.fullmatch(value.strip())
+        if match is not None:
+            return float(match[1]) * _UNITS[match[2]]
+    elif (
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+    ):
+        return float(value)
+    raise ValueError("must be a duration: a number of seconds, or text such as 500ms, 30s, 5m, 2h")
+
+
+def to_quota(value: object) -> Quota:
+    """From a count, `all`, `any`, `at least 2`, `at least 50 %` or `50 %`."""
+    if isinstance(value, Quota):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return Quota(count=value)
+    if isinstance(value, str):
+        text = value.strip().lower()
+        if text in ("all", "any"):
+            return ALL if text == "all" else ANY
+        percent = _PERCENT.fullmatch(text.removeprefix("at least").strip())
+        if percent is not None and float(percent[1]) <= 100:
+            return Quota(percent=Fraction(percent[1]))
+        count = _AT_LEAST.fullmatch(text)
+        if count is not None and not count[2]:
+            return Quota(count=int(count[1]))
+    raise ValueError('must be "all", "any", "at least N", "N %" or a number')
+
+
+def to_addresses(value: object) -> tuple[Prefix, ...]:
+    """Routes from an address, a prefix, a range `A-B`, or a list of them."""
+    items = value if isinstance(value, list | tuple) else [value]
+    found: dict[Prefix, None] = {}
+    for item in items:
+        if isinstance(item, Prefix):
+            found[item] = None
+        elif not isinstance(item, str):
+            raise ValueError(
+                f"{item!r}: must be text: an address, a prefix, or a range such as 192.0.2.1-192.0.2.9"
+            )
+        else:
+            _add_addresses(item.strip(), found)
+    if not found:
+        raise ValueError("must name at least one address")
+    return tuple(found)
+
+
+def _add_addresses(text: str, found: dict[Prefix, None]) -> None:
+    first, is_range, last = (part.strip() for part in text.partition("-"))
+    if not is_range:
+        try:
+            found[to_prefix(text)] = None
+        except InvalidValueError as error:
+            raise ValueError(str(error)) from None
+        return
+    try:
+        low, high = ip_address(first), ip_address(last)
+    except ValueError:
+        low, high = ip_address(1), ip_address(0)
+    count = int(high) - int(low) + 1
+    if low.version != high.version or count < 1:
+        raise ValueError(
+            f"range {text!r}: must be two addresses of one family, the lower one first, "
+            "such as 192.0.2.1-192.0.2.9"
+        )
+    if count > MAX_ADDRESSES:
+        raise ValueError(f"range {text!r}: has {count} addresses; at most {MAX_ADDRESSES} are allowed")
+    for number in range(int(low), int(high) + 1):
+        found[to_prefix(type(low)(number))] = None
+
+
+def to_list(parse: Callable[[Any], T]) -> Callable[[object], tuple[T, ...]]:
+    """A validator of lists whose items `parse` takes; its InvalidValueError becomes the sentence."""
+
+    def convert(value: object) -> tuple[T, ...]:
+        if not isinstance(value, list | tuple):
+            raise ValueError("must be a list")
+        try:
+            return tuple(parse(item) for item in value)
+        except InvalidValueError as error:
+            raise ValueError(str(error)) from None
+
+    return convert
+
+
+def _texts(values: tuple[object, ...]) -> list[str]:
+    return [str(value) for value in values]
+
+
+_LIST_SCHEMA: Final = WithJsonSchema({"type": "array", "items": {"type": ["string", "integer"]}})
+
+Duration = Annotated[
+    float,
+    BeforeValidator(to_duration),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}],
+            "description": "seconds, or text such as 30s",
+        }
+    ),
+]
+QuotaField = Annotated[
+    Quota,
+    PlainValidator(to_quota),
+    PlainSerializer(str),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}]}),
+]
+Addresses = Annotated[
+    tuple[Prefix, ...],
+    PlainValidator(to_addresses),
+    PlainSerializer(_texts),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+Communities = Annotated[
+    tuple[Community, ...], PlainValidator(to_list(Community)), PlainSerializer(_texts), _LIST_SCHEMA
+]
+LargeCommunities = Annotated[
+    tuple[LargeCommunity, ...],
+    PlainValidator(to_list(LargeCommunity.parse)),
+    PlainSerializer(_texts),
+    _LIST_SCHEMA,
+]
+ExtendedCommunities = Annotated[
+    tuple[ExtendedCommunity, ...],
+    PlainValidator(to_list(ExtendedCommunity.parse)),
+    PlainSerializer(_texts),
+    _LIST_SCHEMA,
+]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rhi.cli import VERBS, collect, lines, speak
+from rhi.cli import VERBS, check, collect, lines, run, speak
 from rhi.cli.arguments import Parser
 from rhi.model import events
 from rhi.model.parameters import LIVE_FIELDS, SESSION_FIELDS
@@ -21,7 +21,12 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs
 DOCUMENTS += sorted((ROOT / "docs" / "routers").glob("*.md"))
 # Those whose examples in Python are programs.
 WITH_PROGRAMS = ["README.md", "docs/library.md", "docs/architecture.md"]
-PARSERS: dict[str, Parser] = {"speak": speak.parser(), "collect": collect.parser()}
+PARSERS: dict[str, Parser] = {
+    "speak": speak.parser(),
+    "collect": collect.parser(),
+    "run": run.parser(),
+    "check": check.parser(),
+}
 
 
 def name_of(path: Path) -> str:

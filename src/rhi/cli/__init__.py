@@ -13,6 +13,8 @@ from typing import Final
 from rhi.cli.output import complain
 
 VERBS: Final = {
+    "run": "announce what is healthy, as a configuration file says",
+    "check": "tell all that is wrong with a configuration file",
     "speak": "announce routes to one peer, from arguments, a file or standard input",
     "collect": "be a passive peer that shows what it is told",
     "demo": "see it work: speaker, collector, a service that fails and recovers",

@@ -1,0 +1,49 @@
+"""`rhi check`: is a configuration file right?"""
+
+import json
+
+from rhi.cli.arguments import Parser
+from rhi.cli.output import complain
+
+PROG = "rhi check"
+
+
+def parser() -> Parser:
+    """The arguments of the verb."""
+    result = Parser(prog=PROG, description="Tell all that is wrong with a configuration file.")
+    result.add_argument("config", metavar="CONFIG", nargs="?", help="TOML, or JSON if it ends in .json")
+    result.add_argument("--schema", action="store_true", help="print the JSON schema of the file instead")
+    return result
+
+
+def run(words: list[str]) -> int:
+    """Run the verb; returns the exit code."""
+    arguments_parser = parser()
+    arguments = arguments_parser.parse(words)
+    try:
+        from rhi.daemon.config.load import schema
+        from rhi.daemon.config.problems import ConfigError
+        from rhi.daemon.serve import read
+    except ModuleNotFoundError as error:
+        return missing(PROG, error)
+    if arguments.schema:
+        print(json.dumps(schema(), indent=2))
+        return 0
+    if arguments.config is None:
+        arguments_parser.error("CONFIG missing")
+    try:
+        read(arguments.config)
+    except ConfigError as error:
+        for problem in error.problems:
+            complain(problem)
+        return 2
+    print(f"{arguments.config}: is right")
+    return 0
+
+
+def missing(prog: str, error: ModuleNotFoundError) -> int:
+    """The libraries of the daemon are not installed: say what to do; returns the exit code."""
+    if error.name is not None and error.name.partition(".")[0] == "rhi":
+        raise error
+    complain(f"{prog}: needs {error.name}, which is not installed: pip install 'rhi[daemon]'")
+    return 1

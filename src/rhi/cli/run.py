@@ -1,0 +1,47 @@
+"""`rhi run`: announce what is healthy, as a configuration file says, until told to stop."""
+
+import asyncio
+
+from rhi.cli.arguments import Parser, one_sentence
+from rhi.cli.check import missing
+from rhi.cli.output import complain
+
+PROG = "rhi run"
+
+
+def parser() -> Parser:
+    """The arguments of the verb."""
+    result = Parser(
+        prog=PROG,
+        description="Announce what is healthy, as CONFIG says, until SIGTERM or SIGINT. "
+        "SIGHUP reads CONFIG again.",
+    )
+    result.add_argument("config", metavar="CONFIG", help="TOML, or JSON if it ends in .json; see rhi check")
+    return result
+
+
+def run(words: list[str]) -> int:
+    """Run the verb; returns the exit code."""
+    arguments = parser().parse(words)
+    try:
+        from rhi.daemon.config.problems import ConfigError
+        from rhi.daemon.logs import Log
+        from rhi.daemon.serve import read, serve
+    except ModuleNotFoundError as error:
+        return missing(PROG, error)
+    try:
+        config, _ = read(arguments.config)
+    except ConfigError as error:
+        for problem in error.problems:
+            complain(problem)
+        return 2
+    log = Log(config.log.format, config.log.level)
+    try:
+        with one_sentence(PROG):
+            asyncio.run(serve(arguments.config, log))
+    except TimeoutError:
+        complain(f"{PROG}: something did not end in time")
+        return 1
+    finally:
+        log.close()
+    return 0

@@ -1,0 +1,235 @@
+"""The daemon at work: checks, decisions and sessions of one configuration, until it is told to stop.
+
+    runner ── reports ──► controller ── routes ──► pool (its own thread)
+                              ▲                       │
+                              └──── origins, events ──┘
+
+Everything but the sessions lives in one event loop. What happens within one turn of it is decided together,
+once; the sessions have their own thread, so that nothing here delays a keepalive.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import rhi
+from rhi.daemon.alarms import Alarms
+from rhi.daemon.config.build import Setup
+from rhi.daemon.controller import Controller
+from rhi.daemon.decision.reconciler import Change, Inputs
+from rhi.daemon.decision.spec import Quota, Verdict
+from rhi.daemon.history import Entry, History
+from rhi.daemon.origins import Origins
+from rhi.daemon.plan import Plan, make_plan
+from rhi.daemon.state import Clocks, StateFile
+from rhi.health.checker import Report
+from rhi.health.runner import Runner
+from rhi.model.events import Event, RoutesMissed, SessionDown, SessionUp
+
+
+class ReloadRefused(Exception):
+    """A new configuration is not taken although it is right; the message says what it would do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What concerns the daemon rather than routes.
+
+    Attributes:
+        complete_within: seconds that End-of-RIB waits for first verdicts at most.
+        reload_limit: routes that a reload may withdraw without consent, of those that are announced.
+        state_file: where overrides are kept; None keeps them in memory only.
+    """
+
+    complete_within: float
+    reload_limit: Quota
+    state_file: str | None
+
+
+class Daemon:
+    """One configuration at work. Made, used and closed in one event loop.
+
+    Attributes:
+        setup: what is in force.
+        controller, history, alarms, runner, pool: its parts, for those who show them.
+    """
+
+    def __init__(self, setup: Setup, options: Options, log: Callable[[Entry], None]) -> None:
+        """Start everything.
+
+        Raises:
+            ListenError: an address to listen on cannot be had.
+            SocketOptionError: a peer has a password, and the kernel has no TCP MD5.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._options = options
+        self.setup = setup
+        self.history = History(lambda: datetime.now(UTC), log)
+        self.alarms = Alarms(self.history)
+        self.origins = Origins(self._note_origins)
+        self.pool = rhi.Pool(
+            setup.router_id,
+            dict(setup.peers),
+            observer=_Watcher(self) if _watches(setup) else _Relay(self),
+            listen=setup.listen,
+            dynamic_peers=dict(setup.dynamic_peers),
+            complete_within=options.complete_within,
+        )
+        state = None if options.state_file is None else StateFile(options.state_file)
+        self.controller = Controller(setup, self.pool, self.history, self.alarms, self._clocks, state)
+        self.controller.restore()
+        self.runner = Runner(self._take_report)
+        self._is_due = False
+        self._is_closed = False
+        self._timer: asyncio.TimerHandle | None = None
+        self.on_changes: list[Callable[[tuple[Change, ...], float], None]] = []
+        self.origins.watch(set(self.controller.reconciler.addresses))
+        self.runner.configure(setup.checks)
+        self.decide_soon()
+
+    @property
+    def inputs(self) -> Inputs:
+        """What the next decision goes by."""
+        return Inputs(
+            verdicts=self.controller.verdicts,
+            overrides=self.controller.overrides,
+            other_origins=self.controller.other_origins,
+        )
+
+    def decide_soon(self) -> None:
+        """Decide in the next turn of the event loop, together with whatever else this turn brings."""
+        if not self._is_due and not self._is_closed:
+            self._is_due = True
+            self._loop.call_soon(self._decide)
+
+    def plan(self, setup: Setup) -> Plan:
+        """What going over to `setup` would change."""
+        return make_plan(self.setup, setup, self.controller.reconciler, self.inputs, self._loop.time())
+
+    def reload(self, setup: Setup, *, consent: bool = False) -> Plan:
+        """Go over to another configuration; returns what that changes.
+
+        Without consent sessions that would have to be reset keep their parameters until they end by
+        themselves.
+
+        Raises:
+            ReloadRefused: more routes would leave than `reload_limit` allows, and there is no consent.
+        """
+        plan = self.plan(setup)
+        if not consent and plan.exceeds(self._options.reload_limit):
+            text = (
+                f"{plan.withdrawals} of {plan.announced} announced routes would be withdrawn, and without "
+                f"consent at most {self._options.reload_limit} may be"
+            )
+            self.alarms.set("reload", f"refused: {text}")
+            raise ReloadRefused(text)
+        self.pool.configure(dict(setup.peers), allow_reset=consent)
+        self.controller.forget_checks(set(self.setup.checks) - set(setup.checks))
+        self.setup = setup
+        self.controller.configure(setup)
+        self.origins.watch(set(self.controller.reconciler.addresses))
+        self.runner.configure(setup.checks)
+        self.alarms.set("reload", None)
+        self.history.add("reload", "", "; ".join(plan.lines()) or "nothing changes")
+        self.decide_soon()
+        return plan
+
+    def reload_failed(self, text: str) -> None:
+        """A configuration could not be used: everything stays as it is, and an alarm says so."""
+        self.alarms.set("reload", f"failed, the configuration before stays in force: {text}")
+
+    async def close(self, message: str = "") -> None:
+        """End checks and sessions; the routes leave."""
+        self._is_closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        await self.runner.close()
+        await self._loop.run_in_executor(None, self.pool.close, message)
+
+    def _clocks(self) -> Clocks:
+        return Clocks(self._loop.time(), time.time())
+
+    def _decide(self) -> None:
+        self._is_due = False
+        if self._is_closed:
+            return
+        decided = self.controller.decide()
+        if decided.changes:
+            now = self._loop.time()
+            for tell in self.on_changes:
+                tell(decided.changes, now)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if decided.next_at is not None:
+            self._timer = self._loop.call_at(decided.next_at, self.decide_soon)
+
+    def _take_report(self, report: Report) -> None:
+        verdict = Verdict.STALE if report.after.is_stale else Verdict(report.after.verdict.value)
+        detail = report.alarm or ("" if report.result is None else report.result.detail)
+        before = self.controller.verdicts.get(report.key, Verdict.UNKNOWN)
+        if verdict is not before or report.alarm:
+            self.controller.set_verdict(report.key, verdict, detail)
+        if verdict is not before:
+            self.decide_soon()
+
+    def _note_origins(self, others: set[rhi.Prefix]) -> None:
+        self.controller.other_origins = others
+        self.decide_soon()
+
+    def take_route(self, peer: str, prefix: rhi.Prefix, is_there: bool) -> None:
+        """A peer shows one of our addresses, or does so no longer; called in the event loop."""
+        if not self._is_closed:
+            self.origins.route(peer, prefix, is_there=is_there)
+
+    def take_event(self, event: Event) -> None:
+        """Something has happened to a session; called in the event loop."""
+        if self._is_closed:
+            return
+        if isinstance(event, SessionUp):
+            self.history.add("session", event.peer, "is up", **event.to_json())
+        elif isinstance(event, SessionDown):
+            self.history.add("session", event.peer, f"is down: {event.reason}", **event.to_json())
+            self.origins.peer_down(event.peer)
+        elif isinstance(event, RoutesMissed):
+            self.origins.peer_down(event.peer)
+
+
+class _Relay(rhi.Observer):
+    """Carries what the pool's thread tells into the event loop."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+        self._loop = asyncio.get_running_loop()
+        self._own_as = {str(each.as_number) for each in daemon.setup.peers.values()}
+
+    def on_event(self, event: Event) -> None:
+        """Hand it over."""
+        self._hand_over(self._daemon.take_event, event)
+
+    def _hand_over(self, call: Callable[..., None], *arguments: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(call, *arguments)
+
+
+class _Watcher(_Relay):
+    """The same, with what peers show of our addresses. Costs time for each route that a peer sends."""
+
+    def on_route(self, peer: str, prefix: rhi.Prefix, attributes: Mapping[str, Any] | None) -> None:
+        """Hand over what is of interest."""
+        if self._daemon.origins.is_watched(prefix):
+            is_other = attributes is not None and not self._is_ours(attributes)
+            self._hand_over(self._daemon.take_route, peer, prefix, is_other)
+
+    def _is_ours(self, attributes: Mapping[str, Any]) -> bool:
+        """Some routers send back what they have from us: our AS number is in the path then."""
+        return not self._own_as.isdisjoint(str(attributes.get("as_path", "")).replace("{", "").split())
+
+
+def _watches(setup: Setup) -> bool:
+    """Whether what other origins announce matters to any service."""
+    return any(service.never_last for service in setup.specs.services.values())

@@ -1,0 +1,230 @@
+"""Between checks and sessions: verdicts and operators' words come in, changes of routes go out.
+
+The controller owns the reconciler and everything that tells what it did: history, alarms, the state file. It
+does no waiting of its own: `decide` says when it wants to be asked again. All methods belong to one thread.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from rhi.daemon.alarms import Alarms
+from rhi.daemon.config.build import Setup
+from rhi.daemon.decision.overrides import Action, Override
+from rhi.daemon.decision.reconciler import Change, Inputs, Reconciler
+from rhi.daemon.decision.spec import Verdict
+from rhi.daemon.decision.standing import Standing
+from rhi.daemon.history import History
+from rhi.daemon.state import Clocks, StateError, StateFile
+from rhi.model.attributes import PathAttributes
+from rhi.model.prefix import Prefix
+
+
+class Routes(Protocol):
+    """The part of `rhi.Pool` that decisions act on."""
+
+    def announce(self, route: Prefix, attributes: PathAttributes | None = None) -> None:
+        """Want a route."""
+
+    def withdraw(self, route: Prefix) -> None:
+        """Want a route no longer."""
+
+    def mark_complete(self) -> None:
+        """All that is to be announced at the start has been."""
+
+
+class UnknownService(Exception):
+    """There is no service of this name; the message says which there are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What one decision did.
+
+    Attributes:
+        changes: of routes, which are under way.
+        next_at: when to decide again although nothing happens; None never.
+    """
+
+    changes: tuple[Change, ...]
+    next_at: float | None
+
+
+class Controller:
+    """Decides, and acts on it.
+
+    Attributes:
+        reconciler: for those who read; only the controller changes it.
+        verdicts: by check.
+        overrides: by service.
+        other_origins: addresses that peers show from somewhere else; whoever hears of them changes it.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        routes: Routes,
+        history: History,
+        alarms: Alarms,
+        clocks: Callable[[], Clocks],
+        state: StateFile | None = None,
+    ) -> None:
+        self.reconciler = Reconciler(setup.specs)
+        self.verdicts: dict[str, Verdict] = {}
+        self.overrides: dict[str, Override] = {}
+        self.other_origins: set[Prefix] = set()
+        self._routes = routes
+        self._history = history
+        self._alarms = alarms
+        self._clocks = clocks
+        self._state = state
+        self._is_complete = False
+
+    def restore(self) -> None:
+        """Take over what operators said before the last end."""
+        if self._state is None:
+            return
+        try:
+            self.overrides = self._state.load(self._clocks())
+        except StateError as error:
+            self._alarms.set("state file", str(error))
+        for name, override in self.overrides.items():
+            self._history.add("override", name, f"still in force: {override}")
+
+    def set_verdict(self, check: str, verdict: Verdict, detail: str) -> None:
+        """What a check says now; `decide` acts on it."""
+        before = self.verdicts.get(check, Verdict.UNKNOWN)
+        self.verdicts[check] = verdict
+        if verdict is not before:
+            text = f"{before.value} -> {verdict.value}" + (f": {detail}" if detail else "")
+            self._history.add("check", check, text, before=before.value, after=verdict.value, detail=detail)
+        self._alarms.set(f"check {check}", f"has died: {detail}" if verdict is Verdict.STALE else None)
+
+    def forget_checks(self, names: set[str]) -> None:
+        """Checks that are no longer configured."""
+        for name in names:
+            self.verdicts.pop(name, None)
+            self._alarms.set(f"check {name}", None)
+
+    def override(
+        self,
+        service: str,
+        action: Action,
+        *,
+        reason: str,
+        by: str,
+        lasts: float | None = None,
+        drain_time: float = 0.0,
+        is_forced: bool = False,
+    ) -> Override:
+        """An operator's word over a service's checks; it replaces the one before. `lasts` in seconds.
+
+        Raises:
+            UnknownService: there is none of this name.
+        """
+        self._check_service(service)
+        now = self._clocks().monotonic
+        override = Override(
+            action=action,
+            reason=reason,
+            by=by,
+            at=now,
+            until=None if lasts is None else now + lasts,
+            drain_time=drain_time,
+            is_forced=is_forced,
+        )
+        self.overrides[service] = override
+        self._history.add("override", service, str(override), action=action.value, by=by, reason=reason)
+        self._save()
+        return override
+
+    def clear_override(self, service: str, by: str) -> bool:
+        """Let the checks decide again; false when they did.
+
+        Raises:
+            UnknownService: there is none of this name.
+        """
+        self._check_service(service)
+        override = self.overrides.pop(service, None)
+        if override is None:
+            return False
+        self._history.add("override", service, f"taken back by {by}: {override}", by=by)
+        self._save()
+        return True
+
+    def configure(self, setup: Setup) -> None:
+        """Go by another configuration; `decide` acts on it."""
+        self.reconciler.configure(setup.specs)
+        gone = self.overrides.keys() - setup.specs.services.keys()
+        for name in gone:
+            self._history.add("override", name, f"over, with its service: {self.overrides.pop(name)}")
+        if gone:
+            self._save()
+
+    def decide(self) -> Decided:
+        """Bring the routes to what they should be now."""
+        now = self._clocks().monotonic
+        self._expire(now)
+        inputs = Inputs(verdicts=self.verdicts, overrides=self.overrides, other_origins=self.other_origins)
+        outcome = self.reconciler.decide(inputs, now)
+        for change in outcome.changes:
+            self._act(change)
+        for standing in outcome.standings:
+            self._tell_standing(standing)
+        self._tell_guards()
+        if not self._is_complete and self.reconciler.is_decided:
+            self._is_complete = True
+            self._routes.mark_complete()
+            self._history.add("start", "", "every service is decided: End-of-RIB")
+        return Decided(changes=outcome.changes, next_at=outcome.next_at)
+
+    def _act(self, change: Change) -> None:
+        if change.after is None:
+            self._routes.withdraw(change.prefix)
+            text = "withdrawn"
+        else:
+            self._routes.announce(change.prefix, change.after)
+            text = "announced" if change.before is None else "changed"
+        kept = f", kept by {change.kept_by}" if change.kept_by else ""
+        self._history.add(
+            "route",
+            str(change.prefix),
+            f"{text}{kept} (service {change.because})",
+            service=change.because,
+            action=text,
+            kept_by=change.kept_by,
+        )
+
+    def _tell_standing(self, standing: Standing) -> None:
+        steps = "; ".join(f"{step.stage}: {step.text}" for step in standing.steps)
+        self._history.add(
+            "service", standing.service, f"{standing.level_name} ({steps})", level=standing.level_name
+        )
+
+    def _tell_guards(self) -> None:
+        for name, guarded in self.reconciler.guards.items():
+            text = "; ".join(f"{rule}: {why}" for rule, why in guarded.tripped.items())
+            self._alarms.set(f"guard {name}", text or None)
+
+    def _expire(self, now: float) -> None:
+        over = [name for name, override in self.overrides.items() if override.is_over(now)]
+        for name in over:
+            self._history.add("override", name, f"has run out: {self.overrides.pop(name)}")
+        if over:
+            self._save()
+
+    def _check_service(self, name: str) -> None:
+        services: Mapping[str, object] = self.reconciler.specs.services
+        if name not in services:
+            known = ", ".join(sorted(services)[:10]) or "none"
+            raise UnknownService(f"service {name!r}: there is no such service; there are: {known}")
+
+    def _save(self) -> None:
+        if self._state is None:
+            return
+        try:
+            self._state.save(self.overrides, self._clocks())
+        except StateError as error:
+            self._alarms.set("state file", str(error))
+        else:
+            self._alarms.set("state file", None)

@@ -1,0 +1,122 @@
+"""The daemon as a process: a service that fails and recovers, reloads, and the end."""
+
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rhi.testing.collector import Collector
+from tests.cli.command import PATIENCE, run, running
+
+ADDRESS, OTHER = "203.0.113.10", "203.0.113.11"
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    with Collector() as found:
+        yield found
+
+
+@pytest.fixture
+def server() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as found:
+        yield found
+
+
+def write(file: Path, collector: Collector, port: int, *addresses: str, more: str = "") -> None:
+    file.write_text(f"""
+router_id = "192.0.2.10"
+as_number = 65001
+
+[peers."{collector.host}"]
+port = {collector.port}
+connect_retry_time = 0.2
+
+[services.web]
+addresses = {list(addresses)}
+{more}
+[[services.web.checks]]
+type = "tcp"
+address = "127.0.0.1"
+port = {port}
+interval = 0.1
+rise = 1
+fall = 1
+""")
+
+
+def has(collector: Collector, *addresses: str) -> bool:
+    return collector.wait_for(lambda routes: set(routes) == set(addresses), PATIENCE)
+
+
+@pytest.mark.slow
+def test_run_announces_while_the_check_passes_and_ends_with_a_signal(
+    tmp_path: Path, collector: Collector, server: socket.socket
+) -> None:
+    file = tmp_path / "rhi.toml"
+    port = server.getsockname()[1]
+    write(file, collector, port, ADDRESS)
+
+    with running("run", str(file)) as child:
+        assert has(collector, ADDRESS)
+        server.close()
+        assert has(collector)
+        with socket.create_server(("127.0.0.1", port)):
+            assert has(collector, ADDRESS)
+            code, _, _ = child.end()
+
+    assert code == 0
+    assert has(collector)
+
+
+@pytest.mark.slow
+def test_run_takes_a_new_file_on_sighup_and_keeps_the_old_one_when_it_is_wrong(
+    tmp_path: Path, collector: Collector, server: socket.socket
+) -> None:
+    file = tmp_path / "rhi.toml"
+    port = server.getsockname()[1]
+    write(file, collector, port, ADDRESS)
+
+    with running("run", str(file)) as child:
+        assert has(collector, ADDRESS)
+        write(file, collector, port, ADDRESS, OTHER)
+        child.process.send_signal(signal.SIGHUP)
+        assert has(collector, ADDRESS, OTHER)
+        write(file, collector, port, ADDRESS, more="polcy = 1")
+        child.process.send_signal(signal.SIGHUP)
+        child.complaint("did you mean policy?")
+        assert set(collector.routes()) == {ADDRESS, OTHER}
+        write(file, collector, port, ADDRESS, more="med = 5")
+        child.process.send_signal(signal.SIGHUP)
+        assert collector.wait_for(
+            lambda routes: set(routes) == {ADDRESS} and routes[ADDRESS].get("med") == 5, PATIENCE
+        )
+
+
+def test_run_with_a_wrong_file_names_all_problems_and_does_not_start(tmp_path: Path) -> None:
+    file = tmp_path / "rhi.toml"
+    file.write_text('router_id = "x"\n')
+
+    done = run("run", str(file))
+
+    assert done.code == 2
+    assert len(done.err.splitlines()) >= 3
+    assert all(line.startswith(str(file)) for line in done.err.splitlines())
+
+
+def test_check_tells_right_files_from_wrong_ones(tmp_path: Path) -> None:
+    file = tmp_path / "rhi.toml"
+    file.write_text('router_id = "192.0.2.1"\nas_number = 65001\nallow_empty = true\n')
+
+    right = run("check", str(file))
+    schema = run("check", "--schema")
+    nothing = run("check")
+    absent = run("check", str(tmp_path / "none"))
+
+    assert (right.code, right.out) == (0, f"{file}: is right\n")
+    assert schema.code == 0
+    assert '"title": "Config"' in schema.out
+    assert (nothing.code, nothing.err) == (2, "rhi check: CONFIG missing (try rhi check --help)\n")
+    assert absent.code == 2

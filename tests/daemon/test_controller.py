@@ -1,0 +1,233 @@
+from datetime import UTC, datetime
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rhi.daemon.alarms import Alarms
+from rhi.daemon.config.build import Setup
+from rhi.daemon.controller import Controller, UnknownService
+from rhi.daemon.decision.overrides import Action
+from rhi.daemon.decision.spec import Group, Quota, Service
+from rhi.daemon.history import Entry, History
+from rhi.daemon.state import Clocks, StateFile
+from rhi.model.attributes import PathAttributes
+from rhi.model.prefix import Prefix
+from tests.daemon.decision.build import DOWN, STALE, UP, address, service, specs
+
+
+def setup(*services: Service, **fields: Any) -> Setup:
+    return Setup(
+        router_id=IPv4Address("192.0.2.1"),
+        listen=(),
+        peers={},
+        dynamic_peers={},
+        specs=specs(*services, **fields),
+        checks={},
+    )
+
+
+class FakeRoutes:
+    """Takes what a pool would take."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+
+    def announce(self, route: Prefix, attributes: PathAttributes | None = None) -> None:
+        self.calls.append(("announce", str(route), attributes))
+
+    def withdraw(self, route: Prefix) -> None:
+        self.calls.append(("withdraw", str(route)))
+
+    def mark_complete(self) -> None:
+        self.calls.append(("complete",))
+
+
+class Desk:
+    """A controller on fakes, and a clock that tests move."""
+
+    def __init__(self, first: Setup, state: StateFile | None = None) -> None:
+        self.now = 100.0
+        self.logged: list[Entry] = []
+        self.routes = FakeRoutes()
+        history = History(lambda: datetime(2024, 1, 1, tzinfo=UTC), self.logged.append)
+        self.alarms = Alarms(history)
+        self.controller = Controller(
+            first, self.routes, history, self.alarms, lambda: Clocks(self.now, 1e9 + self.now), state
+        )
+
+    def take(self) -> list[tuple[Any, ...]]:
+        calls, self.routes.calls = self.routes.calls, []
+        return calls
+
+    def texts(self, kind: str) -> list[str]:
+        return [f"{entry.subject}: {entry.text}" for entry in self.logged if entry.kind == kind]
+
+
+def test_controller_acts_on_verdicts_and_tells_why() -> None:
+    desk = Desk(setup(service("dns", address(1))))
+
+    desk.controller.set_verdict("dns", UP, "connected")
+    desk.controller.decide()
+    desk.controller.set_verdict("dns", DOWN, "refused")
+    desk.controller.decide()
+
+    assert desk.take() == [
+        ("announce", "203.0.113.1", PathAttributes()),
+        ("complete",),
+        ("withdraw", "203.0.113.1"),
+    ]
+    assert desk.texts("check") == ["dns: unknown -> up: connected", "dns: up -> down: refused"]
+    assert desk.texts("service") == [
+        "dns: healthy (checks: 1 of 1 pass; policy: healthy)",
+        "dns: unhealthy (checks: 0 of 1 pass; fails: dns; policy: unhealthy)",
+    ]
+    assert desk.texts("route") == [
+        "203.0.113.1: announced (service dns)",
+        "203.0.113.1: withdrawn (service dns)",
+    ]
+
+
+def test_controller_lets_end_of_rib_go_once_and_not_before_all_is_decided() -> None:
+    desk = Desk(setup(service("a", address(1)), service("b", address(2))))
+    desk.controller.set_verdict("a", DOWN, "")
+    desk.controller.decide()
+    assert desk.take() == []
+
+    desk.controller.set_verdict("b", DOWN, "")
+    desk.controller.decide()
+    desk.controller.decide()
+
+    assert desk.take() == [("complete",)]
+
+
+def test_controller_raises_an_alarm_for_a_check_that_died_until_it_is_back() -> None:
+    desk = Desk(setup(service("dns", address(1))))
+    desk.controller.set_verdict("dns", UP, "")
+
+    desk.controller.set_verdict("dns", STALE, "the probe broke")
+    assert [alarm.text for alarm in desk.alarms.all] == ["has died: the probe broke"]
+    desk.controller.set_verdict("dns", UP, "")
+
+    assert desk.alarms.all == []
+
+
+def test_controller_raises_an_alarm_for_a_tripped_guard() -> None:
+    group = Group(name="default", floor=Quota(count=1))
+    desk = Desk(setup(service("dns", address(1)), groups=(group,)))
+    desk.controller.set_verdict("dns", UP, "")
+    desk.controller.decide()
+
+    desk.controller.set_verdict("dns", DOWN, "")
+    desk.controller.decide()
+
+    assert [alarm.text for alarm in desk.alarms.all] == [
+        "floor: 0 of 1 addresses would be left, and the floor is 1"
+    ]
+
+
+def test_controller_obeys_operators_until_their_word_runs_out() -> None:
+    desk = Desk(setup(service("dns", address(1))))
+    desk.controller.set_verdict("dns", UP, "")
+    desk.controller.decide()
+    desk.take()
+
+    desk.controller.override("dns", Action.WITHDRAW, reason="kernel", by="ann", lasts=60.0)
+    decided = desk.controller.decide()
+    assert desk.take() == [("withdraw", "203.0.113.1")]
+    assert decided.next_at == 160.0
+    desk.now = 160.0
+    desk.controller.decide()
+
+    assert desk.take() == [("announce", "203.0.113.1", PathAttributes())]
+    assert desk.texts("override") == [
+        "dns: withdraw by ann: kernel",
+        "dns: has run out: withdraw by ann: kernel",
+    ]
+
+
+def test_controller_drains_in_two_steps() -> None:
+    desk = Desk(setup(service("dns", address(1))))
+    desk.controller.set_verdict("dns", UP, "")
+    desk.controller.decide()
+    desk.take()
+
+    desk.controller.override("dns", Action.DRAIN, reason="kernel", by="ann", drain_time=30.0)
+    first = desk.controller.decide()
+    desk.now = first.next_at or 0.0
+    desk.controller.decide()
+    assert desk.controller.clear_override("dns", "ann")
+    desk.controller.decide()
+
+    assert desk.take() == [
+        ("announce", "203.0.113.1", PathAttributes(graceful_shutdown=True)),
+        ("withdraw", "203.0.113.1"),
+        ("announce", "203.0.113.1", PathAttributes()),
+    ]
+    assert not desk.controller.clear_override("dns", "ann")
+
+
+def test_controller_names_the_services_there_are() -> None:
+    desk = Desk(setup(service("dns", address(1))))
+
+    with pytest.raises(UnknownService, match="service 'dsn': there is no such service; there are: dns"):
+        desk.controller.override("dsn", Action.DRAIN, reason="", by="ann")
+    with pytest.raises(UnknownService):
+        desk.controller.clear_override("dsn", "ann")
+
+
+def test_controller_keeps_overrides_over_a_restart(tmp_path: Path) -> None:
+    state = StateFile(str(tmp_path / "state.json"))
+    first = Desk(setup(service("dns", address(1))), state)
+    first.controller.override("dns", Action.WITHDRAW, reason="kernel", by="ann", lasts=60.0)
+
+    second = Desk(setup(service("dns", address(1))), state)
+    second.now = 130.0
+    second.controller.restore()
+    second.controller.set_verdict("dns", UP, "")
+    decided = second.controller.decide()
+
+    assert second.take() == [("complete",)]
+    assert decided.next_at == pytest.approx(160.0)
+
+
+def test_controller_goes_on_without_a_state_file_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    desk = Desk(setup(service("dns", address(1))), StateFile(str(tmp_path / "file" / "state.json")))
+
+    desk.controller.override("dns", Action.WITHDRAW, reason="kernel", by="ann")
+
+    (alarm,) = desk.alarms.all
+    assert "cannot be written" in alarm.text
+    assert "dns" in desk.controller.overrides
+
+
+def test_controller_starts_with_a_state_file_that_cannot_be_used_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "state.json").write_text("{")
+    desk = Desk(setup(service("dns", address(1))), StateFile(str(tmp_path / "state.json")))
+
+    desk.controller.restore()
+
+    (alarm,) = desk.alarms.all
+    assert "put aside as state.json.bad" in alarm.text
+
+
+def test_controller_drops_overrides_with_their_services() -> None:
+    desk = Desk(setup(service("a", address(1)), service("b", address(2))))
+    desk.controller.override("a", Action.WITHDRAW, reason="x", by="ann")
+
+    desk.controller.configure(setup(service("b", address(2))))
+
+    assert desk.controller.overrides == {}
+    assert desk.texts("override")[-1] == "a: over, with its service: withdraw by ann: x"
+
+
+def test_controller_forgets_the_verdicts_of_checks_that_are_gone() -> None:
+    desk = Desk(setup(service("dns", address(1))))
+    desk.controller.set_verdict("dns", STALE, "broke")
+
+    desk.controller.forget_checks({"dns"})
+
+    assert desk.controller.verdicts == {}
+    assert desk.alarms.all == []

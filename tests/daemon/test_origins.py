@@ -1,0 +1,46 @@
+from rhi.daemon.origins import Origins
+from rhi.model.prefix import Prefix, to_prefix
+
+OURS, OTHER = to_prefix("203.0.113.1"), to_prefix("198.51.100.1")
+
+
+def make() -> tuple[Origins, list[set[Prefix]]]:
+    told: list[set[Prefix]] = []
+    origins = Origins(told.append)
+    origins.watch({OURS})
+    return origins, told
+
+
+def test_origins_tell_what_is_shown_by_anybody_and_only_what_is_new() -> None:
+    origins, told = make()
+
+    origins.route("a", OURS, is_there=True)
+    origins.route("a", OURS, is_there=True)
+    origins.route("b", OURS, is_there=True)
+    origins.route("a", OURS, is_there=False)
+    origins.route("b", OURS, is_there=False)
+    origins.route("b", OURS, is_there=False)
+
+    assert told == [{OURS}, {OURS}, {OURS}, set()]
+
+
+def test_origins_remember_nothing_but_what_is_watched() -> None:
+    origins, told = make()
+
+    origins.route("a", OTHER, is_there=True)
+    origins.route("a", OURS, is_there=True)
+    origins.watch({OTHER})
+    origins.peer_down("a")
+
+    assert told == [{OURS}]
+    assert not origins.is_watched(OURS)
+
+
+def test_origins_forget_what_a_lost_peer_showed() -> None:
+    origins, told = make()
+    origins.route("a", OURS, is_there=True)
+
+    origins.peer_down("b")
+    origins.peer_down("a")
+
+    assert told == [{OURS}, set()]

@@ -48,7 +48,11 @@ def test_ao_key_file_has_one_key_a_line_and_comments(tmp_path: Path) -> None:
         (b"1 1 md5 s3cret", ", line 1: ao_keys: algorithm 'md5': must be hmac-sha-1-96 or"),
         (b"1 1 \xff s3cret", ", line 1: ao_keys: algorithm"),
         (b"1 256 hmac-sha-1-96 s3cret", ", line 1: ao_keys: receive_id 256: must be 0 to 255"),
-        (b"1 99999999999999 hmac-sha-1-96 s3cret", "must be 0 to 255"),
+        (b"1 99999999999999 hmac-sha-1-96 s3cret", ", line 1: RECEIVE_ID 9999999999...: must be 0 to 255"),
+        (
+            b"00255 1 hmac-sha-1-96 s3cret",
+            ", line 1: SEND_ID 00255: must be 0 to 255, in at most three digits",
+        ),
         (b"1 1 hmac-sha-1-96 " + b"s3cret" * 20, ", line 1: a TCP-AO key has at most 80 bytes"),
         (b"1 1 hmac-sha-1-96 s3cret\n1 2 hmac-sha-1-96 b", ": ao_keys: two keys have send_id 1"),
         (b"s3cret\n" * 20000, ": is no file of TCP-AO keys"),
@@ -64,7 +68,7 @@ def test_ao_key_file_with_anything_but_keys_is_refused_without_showing_it(
         ao_keys_from_file("rhi speak", str(path))
 
     assert caught.value.code == 1
-    assert f"{path}{why}" in refused(capfd) or why.startswith("must")
+    assert f"{path}{why}" in refused(capfd)
 
 
 def test_password_from_environment_is_the_variable_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:

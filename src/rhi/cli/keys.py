@@ -72,5 +72,12 @@ def _ao_key(line: bytes) -> AoKey:
         raise InvalidValueError(f"must be {_AO_FORM}, such as 1 1 hmac-sha-1-96 secret")
     if len(words[3]) > MAX_AO_KEY_BYTES:
         raise InvalidValueError(f"a TCP-AO key has at most {MAX_AO_KEY_BYTES} bytes")
-    send_id, receive_id = (int(word[:4]) for word in words[:2])
+    send_id, receive_id = _key_id(words[0], "SEND_ID"), _key_id(words[1], "RECEIVE_ID")
     return AoKey(words[3], send_id, receive_id, words[2].decode("ascii", "replace"))
+
+
+def _key_id(digits: bytes, what: str) -> int:
+    if len(digits) > 3:
+        text = digits.decode() if len(digits) <= 10 else f"{digits[:10].decode()}..."
+        raise InvalidValueError(f"{what} {text}: must be 0 to 255, in at most three digits")
+    return int(digits)

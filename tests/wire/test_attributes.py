@@ -317,10 +317,18 @@ WRONG_FLAGS = [
 
 
 @pytest.mark.parametrize("text", WRONG_FLAGS)
-def test_rfc7606_3_c_flags_that_conflict_are_treated_as_withdraw_or_end_the_session(text: str) -> None:
-    treatment = RESET if bytes.fromhex(text)[1] in WITH_ROUTES else WITHDRAW
+def test_rfc7606_3_c_flags_that_conflict_are_treated_as_withdraw_of_the_routes_that_are_found(
+    text: str,
+) -> None:
+    code = bytes.fromhex(text)[1]
+    kept = {code} if code in WITH_ROUTES else set()
 
-    assert fault(text) == (treatment, UpdateError.ATTRIBUTE_FLAGS, packed(text), set())
+    assert fault(text) == (WITHDRAW, UpdateError.ATTRIBUTE_FLAGS, packed(text), kept)
+
+
+@pytest.mark.parametrize("text", ["c0 0e 03 000201", "40 0f 01 00", "00 0f 05 0001018120"])
+def test_rfc7606_3_j_flags_that_conflict_end_the_session_where_routes_cannot_be_found(text: str) -> None:
+    assert fault(text) == (RESET, UpdateError.ATTRIBUTE_FLAGS, packed(text), set())
 
 
 @pytest.mark.parametrize("text", ["80 01 01 07", "80 01 02 0000", "40 04 00"])

@@ -226,6 +226,33 @@ def test_rfc7606_5_2_fault_without_reachable_routes_ends_the_session(
     assert fault(body) == expected
 
 
+def test_rfc7606_3_c_mp_reach_with_wrong_flags_is_treated_as_withdraw_of_its_routes() -> None:
+    packed = encode_attributes({**BASE, **REACH}, four_octet_as=True).replace(b"\x80\x0e", b"\xc0\x0e")
+
+    update = decode(update_body(b"", packed, b""))
+
+    assert [fault.detail for fault in update.faults] == ["MP_REACH_NLRI has flags 0xc0"]
+    assert (update.all_announced, update.all_withdrawn) == ((), (ROUTE_6,))
+
+
+def test_rfc7606_3_c_mp_unreach_with_wrong_flags_still_withdraws_its_routes() -> None:
+    packed = encode_attributes(UNREACH, four_octet_as=True).replace(b"\x80\x0f", b"\xc0\x0f")
+
+    update = decode(update_body(b"", packed, b""))
+
+    assert [fault.detail for fault in update.faults] == ["MP_UNREACH_NLRI has flags 0xc0"]
+    assert (update.all_announced, update.all_withdrawn) == ((), (ROUTE_6,))
+    # beside other attributes there should be routes announced, which may have been lost (RFC 7606 §5.2)
+    assert fault(update_body(b"", packed + bytes.fromhex("40010100"), b""))[1] == UpdateError.ATTRIBUTE_FLAGS
+
+
+def test_end_of_rib_with_wrong_flags_is_none_and_ends_nothing() -> None:
+    update = decode(bytes.fromhex("0000 0006 c00f03 0002 01"))
+
+    assert update.end_of_rib is None
+    assert (update.treatment, update.all_withdrawn) == (Treatment.TREAT_AS_WITHDRAW, ())
+
+
 def test_rfc7606_5_2_discarded_attribute_without_reachable_routes_is_survived() -> None:
     update = decode(update_body(b"", bytes.fromhex("400600 400600"), b""))
 

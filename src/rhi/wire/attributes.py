@@ -80,7 +80,6 @@ class AttributeRow:
             octets. The reader's error is that of a wrong length.
         encode: the inverse.
         malformed: what is done when `decode` fails (RFC 7606 §7).
-        wrong_flags: what is done when the flags differ (RFC 7606 §3 c).
         sender: who may send it.
     """
 
@@ -88,7 +87,6 @@ class AttributeRow:
     decode: Callable[[Reader, bool], Any]
     encode: Callable[[Any, bool], bytes]
     malformed: Treatment = WITHDRAW
-    wrong_flags: Treatment = WITHDRAW
     sender: Sender = Sender.ANY
 
 
@@ -148,6 +146,9 @@ def decode_attributes(data: bytes, *, four_octet_as: bool, internal: bool) -> tu
         found = read(whole, four_octet_as, internal)
         if isinstance(found, Fault):
             faults.note(found)
+            if code in _WITH_ROUTES:
+                # all that is wrong with it is its flags
+                attributes[code] = _read_value(whole, four_octet_as)
         else:
             attributes[code] = found
     return attributes, faults
@@ -156,11 +157,10 @@ def decode_attributes(data: bytes, *, four_octet_as: bool, internal: bool) -> tu
 def _read_attribute(whole: bytes, four_octet_as: bool, internal: bool) -> Any:
     """The value of an attribute given with its header, or its Fault."""
     flags, code = whole[0], whole[1]
-    value = whole[4 if flags & EXTENDED_LENGTH else 3 :]
     row = ATTRIBUTES.get(code)
     if row is None:
         if flags & OPTIONAL:
-            return RawAttribute(flags, value)
+            return RawAttribute(flags, _value_of(whole))
         detail = f"attribute {code} is not known"
         return Fault(code, RESET, UpdateError.UNRECOGNIZED_WELL_KNOWN_ATTRIBUTE, whole, detail)
     if (row.sender is Sender.INTERNAL and not internal) or (row.sender is Sender.OLD and four_octet_as):
@@ -169,14 +169,27 @@ def _read_attribute(whole: bytes, four_octet_as: bool, internal: bool) -> Any:
     # the Partial bit is no reason to refuse an attribute (RFC 7606 §3 c)
     if (flags ^ row.flags) & (OPTIONAL | TRANSITIVE):
         detail = f"{_name(code)} has flags {flags:#04x}"
-        return Fault(code, row.wrong_flags, UpdateError.ATTRIBUTE_FLAGS, whole, detail)
-    reader = Reader(value, ErrorCode.UPDATE_MESSAGE, UpdateError.ATTRIBUTE_LENGTH, whole)
+        has_lost_routes = code in _WITH_ROUTES and isinstance(_read_value(whole, four_octet_as), Fault)
+        treatment = RESET if has_lost_routes else WITHDRAW  # RFC 7606 §3 c, j
+        return Fault(code, treatment, UpdateError.ATTRIBUTE_FLAGS, whole, detail)
+    return _read_value(whole, four_octet_as)
+
+
+def _read_value(whole: bytes, four_octet_as: bool) -> Any:
+    """The same of a known attribute, whatever its flags and its sender."""
+    code = whole[1]
+    row = ATTRIBUTES[code]
+    reader = Reader(_value_of(whole), ErrorCode.UPDATE_MESSAGE, UpdateError.ATTRIBUTE_LENGTH, whole)
     try:
         decoded = row.decode(reader, four_octet_as)
         reader.finish()
     except NotificationError as error:
         return Fault(code, row.malformed, error.subcode, error.data, f"{_name(code)}: {error.detail}")
     return decoded
+
+
+def _value_of(whole: bytes) -> bytes:
+    return whole[4 if whole[0] & EXTENDED_LENGTH else 3 :]
 
 
 _read_short = lru_cache(maxsize=REMEMBERED_VALUES)(_read_attribute)
@@ -345,14 +358,12 @@ ATTRIBUTES: Final[dict[int, AttributeRow]] = {
         _optional(MpReach.decode),
         lambda value, _: value.encode(),
         malformed=RESET,
-        wrong_flags=RESET,
     ),
     AttributeCode.MP_UNREACH_NLRI: AttributeRow(
         OPTIONAL,
         _optional(MpUnreach.decode),
         lambda value, _: value.encode(),
         malformed=RESET,
-        wrong_flags=RESET,
     ),
     AttributeCode.EXTENDED_COMMUNITIES: AttributeRow(
         OPTIONAL | TRANSITIVE,

@@ -74,7 +74,7 @@ class Update:
             _drop_confederation(attributes, faults)
         _check_mandatory(attributes, faults, announces_ipv4=bool(announced), internal=internal)
         update = cls(withdrawn=withdrawn, attributes=attributes, announced=announced, faults=tuple(faults))
-        if faults and update.treatment is Treatment.TREAT_AS_WITHDRAW and not update._reachable():
+        if faults and update.treatment is Treatment.TREAT_AS_WITHDRAW and update._may_hide_routes():
             # where errors hide the attributes they may hide routes too (RFC 7606 §5.2)
             raise next(fault for fault in faults if fault.treatment is Treatment.TREAT_AS_WITHDRAW).error()
         return update
@@ -116,6 +116,11 @@ class Update:
     def all_withdrawn(self) -> tuple[Prefix, ...]:
         """Routes withdrawn, of all families."""
         return tuple(prefix for _, prefixes in self.withdrawals() for prefix in prefixes)
+
+    def _may_hide_routes(self) -> bool:
+        """Whether it has attributes as for routes announced, and announces none."""
+        codes = {*self.attributes, *(fault.code for fault in self.faults)}
+        return codes != {AttributeCode.MP_UNREACH_NLRI} and not self._reachable()
 
     def _reachable(self) -> RoutesByFamily:
         return _by_family(self.announced, self.attributes.get(AttributeCode.MP_REACH_NLRI))

@@ -123,6 +123,9 @@ def test_parser_takes_maximum_prefixes(capfd: pytest.CaptureFixture[str]) -> Non
     ("option", "needed"),
     [
         ("--passive", "--listen ADDR:PORT"),
+        ("--dynamic=192.0.2.0/24", "--listen ADDR:PORT"),
+        ("--max-dynamic-peers=9", "--dynamic PREFIX"),
+        ("--max-dynamic-peers-per-source=9", "--dynamic PREFIX"),
         ("--extended-next-hop", "--multiprotocol"),
         ("--role-strict", "--role ROLE"),
         ("--long-lived-stale-time=9", "--graceful-restart S"),
@@ -155,6 +158,14 @@ def test_speak_drain_and_keep_routes_exclude_each_other(capfd: pytest.CaptureFix
     [
         ("--drain=86401", "drain '86401': must be a number from 0 to 86400"),
         ("--graceful-restart=4096", "graceful restart '4096': must be a number from 1 to 4095"),
+        ("--prepend=255", "prepend '255': must be a number from 0 to 254"),
+        ("--large-community=1:2", "large community '1:2'"),
+        ("--extended-community=lb:1", "extended community 'lb:1'"),
+        ("--accept=192.0.2.1/24", "accept '192.0.2.1/24': bits are set past the length; write 192.0.2.0/24"),
+        ("--reject=all", "reject 'all'"),
+        ("--dynamic=192.0.2.1/24", "write 192.0.2.0/24"),
+        ("--max-dynamic-peers=0", "max dynamic peers '0': must be a number from 1 to 1000000"),
+        ("--max-dynamic-peers-per-source=x", "max dynamic peers per source 'x': must be a number"),
         ("--role=boss", "role boss: must be one of provider, rs, rs-client, customer, peer"),
     ],
 )

@@ -21,6 +21,7 @@ from rhi.cli.speak import Watcher
 from rhi.model.events import Event, SessionDown, SessionUp
 from rhi.testing.collector import Collector
 from tests.cli.command import COMMAND, PATIENCE, TO_NOBODY, running
+from tests.net.raw import RawPeer
 
 pytestmark = pytest.mark.slow
 
@@ -95,6 +96,58 @@ def test_speak_options_reach_the_peer_attribute_by_attribute(internal_peer: Peer
         "203.0.113.10": {**common, "next_hop": "192.0.2.4"},
         "2001:db8::10": {**common, "next_hop": "2001:db8::6"},
     }
+
+
+def test_speak_options_of_paths_and_communities_reach_the_peer(peer: Peer) -> None:
+    options = [
+        "--prepend",
+        "2",
+        "--large-community",
+        "65001:1:2",
+        "--extended-community",
+        "lb:65001:125000000",
+    ]
+
+    with running("speak", *options, "--port", peer.port, *TO_NOBODY, "203.0.113.10"):
+        assert peer.has("203.0.113.10")
+        found = peer.collector.routes()["203.0.113.10"]
+
+    assert found["as_path"] == "65001 65001 65001"
+    assert found["large_community"] == ["65001:1:2"]
+    assert found["extended_communities"] == ["lb:65001:125000000"]
+
+
+def test_speak_announces_what_accept_and_reject_let_pass(peer: Peer) -> None:
+    options = ["--accept", "203.0.113.0/28", "--reject", "203.0.113.0/24", "--stdin", "--port", peer.port]
+
+    with running("speak", *options, *TO_NOBODY, "203.0.113.1", "203.0.113.99", "198.51.100.1") as child:
+        child.tell("flush")
+        child.line("flushed")
+
+        assert peer.has("203.0.113.1", "198.51.100.1")
+
+
+def test_speak_serves_dynamic_peers_beside_the_one_that_is_named(peer: Peer) -> None:
+    options = ["--listen", "127.0.0.1:0", "--dynamic", "127.0.5.0/24", "--dynamic", "127.0.6.0/24"]
+    options += ["--max-dynamic-peers-per-source", "1", "--json", "--stdin", "--port", peer.port]
+    with running("speak", *options, *TO_NOBODY, "203.0.113.1") as child:
+        address = ("127.0.0.1", child.event(event="listening")["port"])
+        assert peer.has("203.0.113.1")
+
+        with RawPeer.connect(address, "127.0.5.1") as dynamic:
+            dynamic.establish()
+            child.event(event="session_up", peer="127.0.5.1")
+            with RawPeer.connect(address, "127.0.5.1") as one_too_many:
+                assert one_too_many.is_closed_silently()
+            with RawPeer.connect(address, "127.0.7.1") as stranger:
+                assert stranger.is_closed_silently()
+        child.event(event="session_down", peer="127.0.5.1")
+        child.tell("announce 203.0.113.2", "flush")
+        # the end of a dynamic peer's session is not that of the named one
+        assert child.event(event="flushed")["behind"] == {}
+        code, _, err = child.end(None)
+
+    assert (code, err) == (0, "")
 
 
 def test_speak_stdin_announces_changes_withdraws_and_clears(peer: Peer) -> None:
@@ -177,7 +230,7 @@ def test_speak_json_is_json_on_every_line_and_ends_with_the_status(peer: Peer) -
 
 def test_speak_events_wait_for_the_first_line(capfd: pytest.CaptureFixture[str]) -> None:
     """A peer on the same host is up before the pool has told where it listens."""
-    watcher = Watcher(as_json=False)
+    watcher = Watcher("192.0.2.1", as_json=False)
     up = SessionUp(
         peer="192.0.2.1", local_ip="192.0.2.10", remote_ip="192.0.2.1", remote_asn=65000,
         remote_router_id="192.0.2.1", hold_time=10, families=("ipv4",),

@@ -8,18 +8,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
-from rhi.cli.arguments import (
-    Parser,
-    checked,
-    fail,
-    ignore_stop_signals,
-    number,
-    one_sentence,
-    stop_signals,
-)
+from rhi.cli.arguments import Parser, fail, ignore_stop_signals, one_sentence, stop_signals
 from rhi.cli.draining import Draining
 from rhi.cli.keys import ao_keys_from_file, password_from_environment, password_from_file
 from rhi.cli.lines import (
@@ -35,40 +27,22 @@ from rhi.cli.lines import (
     read_lines,
     read_routes,
 )
+from rhi.cli.options import add_options, check_needs
 from rhi.cli.output import Printer, complain
 from rhi.errors import InvalidValueError
-from rhi.model.attributes import NO_ATTRIBUTES, PathAttributes
-from rhi.model.communities import Community
+from rhi.model.attributes import NO_ATTRIBUTES
 from rhi.model.events import Event, SessionDown, SessionUp
-from rhi.model.parameters import (
-    MAX_RESTART_TIME,
-    MAX_STALE_TIME,
-    Parameters,
-    Role,
-    to_as_number,
-    to_role,
-    to_router_id,
-)
-from rhi.model.prefix import FAMILY_OF_VERSION, Prefix, to_address, to_ipv4, to_ipv6, to_prefix
+from rhi.model.parameters import Parameters
+from rhi.model.prefix import FAMILY_OF_VERSION, Prefix
 from rhi.model.route_set import RouteSet
-from rhi.net.drain_plan import DEFAULT_WAIT, MAX_WAIT
-from rhi.net.endpoint import ListenAddress, PeerAddress, PeerInterface, os_error_text, parse_peer
+from rhi.net.drain_plan import DEFAULT_WAIT
+from rhi.net.dynamic import MAX_DYNAMIC_PEERS, MAX_PER_SOURCE
+from rhi.net.endpoint import PeerAddress, PeerInterface, os_error_text
 from rhi.threaded import Pool
 
 PROG: Final = "rhi speak"
 # How long the peer may take to come up and to acknowledge, at `flush` and at the end of input.
 FLUSH_TIMEOUT: Final = 5.0
-ROLES: Final = ", ".join(role.value for role in Role)
-
-# Options that make no sense without another one.
-_NEEDS: Final = {
-    "--passive": "--listen ADDR:PORT",
-    "--extended-next-hop": "--multiprotocol",
-    "--role-strict": "--role ROLE",
-    "--long-lived-stale-time": "--graceful-restart S",
-    "--keep-routes": "--graceful-restart S",
-    "--complete-within": "--stdin",
-}
 
 EPILOG: Final = """\
 example, a host route to the router 192.0.2.1, from AS 65001, with our own address as router id:
@@ -102,153 +76,7 @@ def parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    add = result.add_argument
-    add(
-        "-m",
-        "--multiprotocol",
-        action="store_true",
-        help="offer IPv4 and IPv6, whatever the session runs over",
-    )
-    add(
-        "-4",
-        "--next-hop-4",
-        metavar="ADDR",
-        type=_next_hop(4),
-        help="next hop of IPv4 routes (our end of the session)",
-    )
-    add(
-        "-6",
-        "--next-hop-6",
-        metavar="ADDR",
-        type=_next_hop(6),
-        help="next hop of IPv6 routes (our end of the session)",
-    )
-    add("--port", metavar="N", type=number("port", 1, 65535), default=179, help="the peer's TCP port (179)")
-    add(
-        "--hold-time",
-        metavar="S",
-        type=_hold_time,
-        default=10,
-        help="hold time to propose, in seconds; 0 for no timers (10)",
-    )
-    add("--source", metavar="ADDR", type=_address("source"), help="local address to connect from")
-    add("--peer-as", metavar="N", type=_as_number("peer AS"), help="AS number that the peer must have")
-    add("--med", metavar="N", type=number("med", 0, 0xFFFFFFFF), help="MED of all routes")
-    add(
-        "--local-pref",
-        metavar="N",
-        type=number("local-pref", 0, 0xFFFFFFFF),
-        help="LOCAL_PREF (100; iBGP only)",
-    )
-    add(
-        "--community",
-        metavar="A:B",
-        type=checked(Community),
-        action="append",
-        default=[],
-        help="community of all routes, or a name such as no-export; may be repeated",
-    )
-    key = result.add_mutually_exclusive_group().add_argument
-    key("--password-file", metavar="FILE", help="file with the TCP MD5 key")
-    key("--password-env", metavar="NAME", help="environment variable with the TCP MD5 key")
-    key(
-        "--ao-key-file",
-        metavar="FILE",
-        help="file with TCP-AO keys (RFC 5925), lines of SEND_ID RECEIVE_ID ALGORITHM KEY",
-    )
-    add(
-        "--ttl-security",
-        action="store_true",
-        help="the peer is on our link: send TTL 255, accept no less (RFC 5082)",
-    )
-    add(
-        "--extended-next-hop",
-        action="store_true",
-        help="over IPv6, offer IPv4 routes with an IPv6 next hop (RFC 8950; needs -m)",
-    )
-    add("--role", metavar="ROLE", type=checked(to_role), help=f"what we are to the peer (RFC 9234): {ROLES}")
-    add("--role-strict", action="store_true", help="refuse a peer that does not tell its own role")
-    add(
-        "--graceful-restart",
-        metavar="S",
-        type=number("graceful restart", 1, MAX_RESTART_TIME),
-        help="have the peer keep the routes for so many seconds when the session breaks (RFC 4724)",
-    )
-    add(
-        "--long-lived-stale-time",
-        metavar="S",
-        type=number("long-lived stale time", 1, MAX_STALE_TIME),
-        help="and then for so many more as a last resort (RFC 9494)",
-    )
-    add(
-        "--complete-within",
-        metavar="S",
-        type=number("complete within", 1, MAX_RESTART_TIME),
-        help="hold End-of-RIB back until the command `complete`, at most so many seconds (needs --stdin)",
-    )
-    add(
-        "--keep-routes",
-        action="store_true",
-        help="at the end, leave the routes to graceful restart instead of taking them back",
-    )
-    add(
-        "--maximum-prefixes",
-        metavar="N",
-        type=number("maximum prefixes", 1, 0xFFFFFFFF),
-        help="end the session when the peer announces more routes of one family (no limit)",
-    )
-    add(
-        "--drain",
-        metavar="S",
-        type=number("drain", 0, int(MAX_WAIT)),
-        help="at the end, mark all for graceful shutdown, and withdraw it so many seconds later (RFC 8326)",
-    )
-    add(
-        "--graceful-shutdown",
-        action="store_true",
-        help="mark all routes from the start: other paths are better (RFC 8326)",
-    )
-    add(
-        "--message", metavar="TEXT", default="", help="say that to the peer's operators at the end (RFC 9003)"
-    )
-    add(
-        "--no-quarantine",
-        action="store_true",
-        help="send routes that the peer answers with an UPDATE error again and again",
-    )
-    add("--passive", action="store_true", help="do not connect, wait for the peer (needs --listen)")
-    add(
-        "--listen",
-        metavar="ADDR:PORT",
-        type=checked(ListenAddress.parse),
-        action="append",
-        default=[],
-        help="accept the peer's connection there; may be repeated",
-    )
-    add("--routes", metavar="FILE", help="file with more routes, one a line")
-    add("--stdin", action="store_true", help="read commands from standard input")
-    add("--json", action="store_true", help="print events as JSON lines, the status last")
-    add("as_number", metavar="AS_NUMBER", type=_as_number("AS number"), help="our AS number")
-    add(
-        "router_id",
-        metavar="ROUTER_ID",
-        type=checked(to_router_id),
-        help="our BGP identifier: an IPv4 address of this host",
-    )
-    add(
-        "peer",
-        metavar="PEER",
-        type=checked(parse_peer),
-        help="address of the peer, fe80::1%%eth0 with its zone; or an interface, for the one neighbour on it",
-    )
-    add(
-        "routes_given",
-        metavar="ROUTE",
-        nargs="*",
-        default=[],
-        type=checked(to_prefix),
-        help="address or prefix",
-    )
+    add_options(result)
     return result
 
 
@@ -256,9 +84,7 @@ def run(words: list[str]) -> int:
     """Run the verb; returns the exit code."""
     arguments_parser = parser()
     arguments = arguments_parser.parse(words)
-    for option, needed in _NEEDS.items():
-        if _is_given(arguments, option) and not _is_given(arguments, needed.partition(" ")[0]):
-            arguments_parser.error(f"{option} needs {needed}")
+    check_needs(arguments_parser, arguments)
     if arguments.drain is not None and arguments.keep_routes:
         arguments_parser.error(
             "--drain withdraws the routes, and --keep-routes leaves them: give one of both"
@@ -275,31 +101,29 @@ class Watcher(Printer):
     """Prints events, and knows whether the session is up.
 
     Attributes:
-        is_up: set while the session is established.
+        peer: PEER as events call it.
+        is_up: set while the session with it is established, whatever dynamic peers do.
         may_print: events wait for it in their thread: a peer nearby is up before the pool can tell where it
             listens, and that is the first line.
     """
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, peer: str, *, as_json: bool) -> None:
         super().__init__(as_json=as_json)
+        self.peer = peer
         self.is_up = threading.Event()
         self.may_print = threading.Event()
 
     def on_event(self, event: Event) -> None:
-        if isinstance(event, SessionUp):
+        if isinstance(event, SessionUp) and event.peer == self.peer:
             self.is_up.set()
-        elif isinstance(event, SessionDown):
+        elif isinstance(event, SessionDown) and event.peer == self.peer:
             self.is_up.clear()
         self.may_print.wait()
         super().on_event(event)
 
 
-def _is_given(arguments: argparse.Namespace, option: str) -> bool:
-    return bool(getattr(arguments, option[2:].replace("-", "_")))
-
-
 def _speak(arguments: argparse.Namespace, parameters: Parameters, routes: RouteSet) -> int:
-    watcher = Watcher(as_json=arguments.json)
+    watcher = Watcher(str(arguments.peer), as_json=arguments.json)
     standard_input: StandardInput | None = None
     unsent = UnsentFamily(arguments.peer, parameters)
     for run in routes.runs():
@@ -311,6 +135,9 @@ def _speak(arguments: argparse.Namespace, parameters: Parameters, routes: RouteS
             routes,
             watcher,
             listen=arguments.listen,
+            dynamic_peers=dict.fromkeys(arguments.dynamic, parameters),
+            max_dynamic_peers=arguments.max_dynamic_peers or MAX_DYNAMIC_PEERS,
+            max_dynamic_peers_per_source=arguments.max_dynamic_peers_per_source or MAX_PER_SOURCE,
             complete_within=arguments.complete_within,
         )
         try:
@@ -349,6 +176,8 @@ def _greet(watcher: Printer, arguments: argparse.Namespace, pool: Pool) -> None:
     if isinstance(arguments.peer, PeerInterface):
         does = f"looking for the neighbour on it, {does}"
     does += "".join(f", listening on {address}" for address in pool.listen_addresses)
+    if arguments.dynamic:
+        does += f", serving {', '.join(map(str, arguments.dynamic))} too"
     us = f"AS {arguments.as_number}, router id {arguments.router_id}"
     watcher.write(f"{arguments.peer} {does}, as {us}")
 
@@ -434,10 +263,10 @@ class StandardInput:
                     self._watcher.write(f"behind: {text}" if text else "flushed")
 
     def _flush(self) -> Mapping[str, str]:
-        """Who is behind after FLUSH_TIMEOUT; unlike in the library, a peer that is not up counts."""
+        """Who is behind after FLUSH_TIMEOUT; unlike in the library, PEER counts when it is not up."""
         deadline = time.monotonic() + FLUSH_TIMEOUT
         if not self._watcher.is_up.wait(FLUSH_TIMEOUT):
-            return dict.fromkeys(self._pool.status(), "is not established")
+            return {self._watcher.peer: "is not established"}
         return self._pool.flush(max(0.0, deadline - time.monotonic())).behind
 
 
@@ -461,7 +290,12 @@ def _parameters(arguments: argparse.Namespace) -> Parameters:
         multiprotocol=arguments.multiprotocol,
         med=arguments.med,
         local_pref=arguments.local_pref,
+        prepend=arguments.prepend,
         communities=arguments.community,
+        large_communities=arguments.large_community,
+        extended_communities=arguments.extended_community,
+        accept=arguments.accept,
+        reject=arguments.reject,
         graceful_shutdown=arguments.graceful_shutdown,
         peer_as=arguments.peer_as,
         port=arguments.port,
@@ -469,6 +303,7 @@ def _parameters(arguments: argparse.Namespace) -> Parameters:
         password=_password(arguments),
         ao_keys=() if arguments.ao_key_file is None else ao_keys_from_file(PROG, arguments.ao_key_file),
         ttl_security=arguments.ttl_security,
+        extended_messages=not arguments.no_extended_messages,
         extended_next_hop=arguments.extended_next_hop,
         graceful_restart=arguments.graceful_restart,
         long_lived_stale_time=arguments.long_lived_stale_time,
@@ -483,23 +318,3 @@ def _password(arguments: argparse.Namespace) -> bytes | None:
     if arguments.password_file is not None:
         return password_from_file(PROG, arguments.password_file)
     return None if arguments.password_env is None else password_from_environment(PROG, arguments.password_env)
-
-
-def _as_number(what: str) -> Callable[[str], int]:
-    return checked(lambda text: to_as_number(text, what))
-
-
-def _address(what: str) -> Callable[[str], object]:
-    return checked(lambda text: to_address(text, what))
-
-
-def _next_hop(version: int) -> Callable[[str], object]:
-    convert = to_ipv4 if version == 4 else to_ipv6
-    return checked(lambda text: PathAttributes(next_hop=convert(text, "next hop")).next_hop)
-
-
-def _hold_time(text: str) -> int:
-    value = number("hold time", 0, 65535)(text)
-    if value in (1, 2):
-        raise argparse.ArgumentTypeError(f"hold time {value}: must be 0 (no timers) or 3 to 65535 seconds")
-    return value

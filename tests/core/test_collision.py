@@ -12,7 +12,8 @@ from random import Random
 import pytest
 
 from rhi.core.actions import Connect
-from rhi.core.peer import COLLISION_WAIT, Peer
+from rhi.core.collision import COLLISION_WAIT
+from rhi.core.peer import Peer
 from rhi.core.route_table import RouteTable
 from rhi.model.events import EndOfRibReceived, Event, SessionDown, SessionUp
 from rhi.model.parameters import Parameters

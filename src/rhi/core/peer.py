@@ -12,12 +12,8 @@ socket has room until it returns nothing, arms one timer for `next_timeout()` an
 change of the route table is an input too: call `data_to_send()`. Nothing a peer can send makes an input
 raise: it becomes a NOTIFICATION, a Disconnect and a SessionDown with its reason.
 
-A peer may have two connections for a moment, one opened by each side. `_resolve_collision` is the referee
-(RFC 4271 §6.8): an Established connection stays, else the one that the side with the higher identifier
-opened. Ends that decide by the first rule here and by the second there would close both.
-
-Deviation: so a connection that the identifiers are against is no session before its rival has ended, or the
-peer has shown which one it took; COLLISION_WAIT at the most.
+A peer may have two connections for a moment, one opened by each side; `collision` is the referee (RFC 4271
+§6.8).
 """
 
 from collections.abc import Callable
@@ -27,11 +23,18 @@ from typing import Final
 
 from rhi.core.actions import Action, Connect, Disconnect
 from rhi.core.adj_rib_out import held_prefixes
+from rhi.core.collision import (
+    COLLISION_LOST,
+    COLLISION_WAIT,
+    can_restart,
+    lost_collision,
+    resolve_collision,
+    should_yield,
+)
 from rhi.core.dialer import Dialer, DialEvent
 from rhi.core.events import EventLog
 from rhi.core.fsm import Connection, Ending
 from rhi.core.incoming import Incoming
-from rhi.core.open_policy import Negotiated
 from rhi.core.outgoing import Outgoing
 from rhi.core.quarantine import Quarantine
 from rhi.core.route_table import RouteTable
@@ -45,9 +48,6 @@ from rhi.wire.iana import CeaseError, ErrorCode, OpenError
 from rhi.wire.messages import RouteRefreshMessage
 from rhi.wire.notification import Notification
 
-_COLLISION: Final = Notification(ErrorCode.CEASE, CeaseError.CONNECTION_COLLISION_RESOLUTION)
-# How long to wait for that: round trips between neighbours are shorter by far.
-COLLISION_WAIT: Final = 1.0
 _ORDER: Final = {state: position for position, state in enumerate(State)}
 
 
@@ -129,7 +129,7 @@ class Peer:
         notification = Notification.shutdown(subcode, message)
         for connection in list(self._connections.values()):
             negotiated = connection.negotiated
-            if keep_routes and _can_restart(connection):
+            if keep_routes and can_restart(connection):
                 connection.drop("Local shutdown (routes are kept: graceful restart)", local=True)
             elif negotiated is not None and negotiated.hard_reset:
                 connection.end(notification.hard_reset(), now, local=True)
@@ -224,12 +224,12 @@ class Peer:
         silent = [other for other in incoming if other.state is State.OPEN_SENT]
         # beside a session of a peer that can restart, since that may be what has happened (RFC 4724 §5)
         if any(
-            other not in silent and not (other is self._session and _can_restart(other)) for other in incoming
+            other not in silent and not (other is self._session and can_restart(other)) for other in incoming
         ):
             return None
         for other in silent:
             # it has not said a word: the peer may have lost it, and would be kept out until it times out
-            other.end(_COLLISION, now, local=False)
+            other.end(COLLISION_LOST, now, local=False)
         self._last_connection += 1
         self._open(self._last_connection, local, remote, now, is_outgoing=False)
         self._settle(now)
@@ -404,12 +404,19 @@ class Peer:
     def _settle(self, now: float) -> None:
         """Draw the consequences of what has just happened."""
         for connection in list(self._connections.values()):
-            self._resolve_collision(connection, now)
+            resolve_collision(
+                connection,
+                self._connections.values(),
+                self._session,
+                self._router_id,
+                now,
+                is_yielding=self._is_yielding(connection, now),
+            )
         for number, connection in list(self._connections.items()):
             if (
                 connection.state is State.ESTABLISHED
                 and self._session is None
-                and not self._yields(connection, now)
+                and not self._is_yielding(connection, now)
             ):
                 self._session_up(connection, now)
             self._take_received(connection, now)
@@ -436,52 +443,13 @@ class Peer:
             is_restarting=self._established == 0,
         )
 
-    def _resolve_collision(self, connection: Connection, now: float) -> None:
-        """Two connections that know each other's peer: one has to go (RFC 4271 §6.8)."""
-        if connection.state not in (State.OPEN_CONFIRM, State.ESTABLISHED):
-            return
-        for rival in self._connections.values():
-            if rival is connection or rival.ending is not None:
-                continue
-            if connection is self._session and _can_restart(connection):
-                continue  # the peer may have restarted unnoticed; its OPEN will tell
-            if rival is self._session and _can_restart(rival):
-                # a new connection of a peer that can restart means that it has (RFC 4724 §5)
-                rival.drop("Remote shutdown (the peer has restarted)", local=False)
-                continue
-            if self._yields(connection, now):
-                continue
-            if connection.state is State.ESTABLISHED:
-                loser = rival
-            elif rival.state is State.OPEN_CONFIRM:
-                stays = connection.is_outgoing == self._opener_wins(connection.negotiated)
-                loser = rival if stays else connection
-            else:
-                continue
-            loser.end(_COLLISION, now, local=False)
-
-    def _yields(self, connection: Connection, now: float) -> bool:
-        """Whether an Established connection waits for the end of one that the identifiers prefer.
-
-        The peer may have decided for that one before it was Established there. It tells by closing one of
-        them, by sending an UPDATE on this one, or by a KEEPALIVE on the other.
-        """
-        if connection.state is not State.ESTABLISHED or self._session is not None or connection.received:
-            return False
-        if connection.is_outgoing == self._opener_wins(connection.negotiated):
-            return False
-        others = self._connections.values()
-        if all(other.ending is not None or other.is_outgoing == connection.is_outgoing for other in others):
+    def _is_yielding(self, connection: Connection, now: float) -> bool:
+        """Whether an Established connection still waits for a rival; see `should_yield`."""
+        if not should_yield(connection, self._connections.values(), self._session, self._router_id):
             return False
         if self._decide_at is None:
             self._decide_at = now + COLLISION_WAIT
         return now < self._decide_at
-
-    def _opener_wins(self, negotiated: Negotiated | None) -> bool:
-        """Whether connections that we opened stay: ours is the higher identifier, or AS (RFC 6286 §2.3)."""
-        assert negotiated is not None
-        ours, theirs = int(self._router_id), int(negotiated.remote_router_id)
-        return (ours, negotiated.local_as) > (theirs, negotiated.remote_as)
 
     def _session_up(self, connection: Connection, now: float) -> None:
         negotiated = connection.negotiated
@@ -527,7 +495,7 @@ class Peer:
         was_session = connection is self._session
         if was_session:
             self._session_down(now)
-        elif any(not _is_silent(other) or _lost_collision(ending) for other in self._connections.values()):
+        elif any(not _is_silent(other) or lost_collision(ending) for other in self._connections.values()):
             return  # the loser of a collision, or a stray; the other connection goes on
         notification = ending.sent or ending.received
         reason = ending.reason
@@ -638,20 +606,9 @@ def _joined(reason: str, explanation: str) -> str:
     return f"{reason}; {explanation}" if explanation else reason
 
 
-def _can_restart(connection: Connection) -> bool:
-    """Graceful restart was agreed on."""
-    return connection.negotiated is not None and connection.negotiated.graceful_restart
-
-
 def _is_silent(connection: Connection) -> bool:
     """The peer opened it and has said nothing on it yet; it may never."""
     return not connection.is_outgoing and connection.state is State.OPEN_SENT
-
-
-def _lost_collision(ending: Ending) -> bool:
-    """The peer closed it in favour of another connection."""
-    found = ending.received
-    return found is not None and (found.code, found.subcode) == (_COLLISION.code, _COLLISION.subcode)
 
 
 def _is_capability_refusal(notification: Notification) -> bool:

@@ -62,37 +62,23 @@ class Pool(PoolMethods):
     ) -> None:
         """Start sessions in the running event loop.
 
-        Args:
-            router_id: our BGP identifier.
-            peers: parameters by peer address, or by the interface that the peer is on, such as `eth0`.
-            routes: what to announce; see `replace`.
-            observer: told of what happens, by calls from the loop.
-            listen: where to accept connections of peers, such as `127.0.0.1:1790`.
-            dynamic_peers: parameters, by prefix, of peers that connect to us from inside it without being
-                named; each has a session of its own while it is connected.
-            reports_routes: make `RoutesReceived` events of what peers announce, as an observer with an
-                `on_route` of its own does.
-            complete_within: hold End-of-RIB back until `mark_complete`, at most so many seconds from now; a
-                peer that has kept our routes over a restart keeps them until then (RFC 4724 §4.1).
-            max_dynamic_peers: of these at once; also at most half of the file descriptors allowed.
-            max_dynamic_peers_per_source: of these from one address.
+        Arguments are those of `rhi.Pool`, explained by `help(rhi.Pool)`, but that the observer is called from
+        the loop.
 
         Raises:
-            InvalidValueError: an argument is wrong.
-            ListenError: an address to listen on cannot be had.
-            SocketOptionError: a peer has a password or keys, and the kernel has no TCP MD5 or no TCP-AO.
+            InvalidValueError, ListenError, SocketOptionError: as there.
         """
         settings = PoolSettings.check(
-            router_id,
-            peers,
-            routes,
-            observer,
-            listen,
-            dynamic_peers,
-            reports_routes,
-            complete_within,
-            max_dynamic_peers,
-            max_dynamic_peers_per_source,
+            router_id=router_id,
+            peers=peers,
+            routes=routes,
+            observer=observer,
+            listen=listen,
+            dynamic_peers=dynamic_peers,
+            reports_routes=reports_routes,
+            complete_within=complete_within,
+            max_dynamic_peers=max_dynamic_peers,
+            max_dynamic_peers_per_source=max_dynamic_peers_per_source,
         )
         self._observer = observer
         self._loop = asyncio.get_running_loop()
@@ -128,22 +114,8 @@ class Pool(PoolMethods):
     ) -> Drain:
         """Make other routers prefer other paths, wait, then withdraw (RFC 8326 §4).
 
-        The routes get the community GRACEFUL_SHUTDOWN, and LOCAL_PREF 0 towards internal peers; that is
-        flushed; after `wait` seconds they are withdrawn, and that is flushed. Returns at once; the `Drain`
-        tells how far it is, and can be cancelled. Each step is a `DrainProgress` event too.
-
-        A drain of everything marks what is announced meanwhile too, and takes the place of an earlier one; it
-        withdraws what there is at that moment. A drain of some routes gives up those that are announced or
-        withdrawn by themselves, are drained again, or replaced with `replace`; routes that are not announced
-        are left out. Nothing is waited for when there is no route left, or no session.
-
-        Args:
-            routes: what to drain; None is everything.
-            wait: seconds, 0 to 86400.
-            flush_timeout: seconds that each of the two flushes may take, 0 to 86400; who is behind then is
-                named in the result, and holds up nothing.
-            message: for the peers' operators (RFC 9003), with `close`.
-            close: end all sessions then, as the method `close` does; only with everything.
+        Returns at once; the `Drain` tells how far it is, and can be awaited or cancelled. Which routes it
+        takes, and what the arguments mean, is explained by `help(rhi.Pool.drain)`.
 
         Raises:
             InvalidValueError: an argument is wrong; nothing is drained then.

@@ -182,16 +182,16 @@ class Pool(PoolMethods):
             SocketOptionError: a peer has a password or keys, and the kernel has no TCP MD5 or no TCP-AO.
         """
         settings = PoolSettings.check(
-            router_id,
-            peers,
-            routes,
-            observer,
-            listen,
-            dynamic_peers,
-            reports_routes,
-            complete_within,
-            max_dynamic_peers,
-            max_dynamic_peers_per_source,
+            router_id=router_id,
+            peers=peers,
+            routes=routes,
+            observer=observer,
+            listen=listen,
+            dynamic_peers=dynamic_peers,
+            reports_routes=reports_routes,
+            complete_within=complete_within,
+            max_dynamic_peers=max_dynamic_peers,
+            max_dynamic_peers_per_source=max_dynamic_peers_per_source,
         )
         self._changes = _Changes()
         self._replacing: Iterator[None] | None = None

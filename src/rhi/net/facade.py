@@ -18,7 +18,7 @@ from rhi.model.parameters import Parameters, to_router_id, to_seconds
 from rhi.model.prefix import IPAddress, Prefix, PrefixLike, to_prefix
 from rhi.model.route_set import RouteSet, route_set
 from rhi.model.wording import listed, shown
-from rhi.net.dynamic import MAX_DYNAMIC_PEERS, MAX_PER_SOURCE, DynamicLimits
+from rhi.net.dynamic import DynamicLimits
 from rhi.net.endpoint import ListenAddress, PeerAddress, PeerInterface, parse_peer
 from rhi.net.pool import (
     DynamicPeers,
@@ -52,6 +52,7 @@ class PoolSettings:
     @classmethod
     def check(
         cls,
+        *,
         router_id: IPv4Address | str,
         peers: PeerMap | None,
         routes: Routes,
@@ -60,8 +61,8 @@ class PoolSettings:
         dynamic_peers: DynamicPeers | None,
         reports_routes: bool,
         complete_within: float | None,
-        max_dynamic_peers: int = MAX_DYNAMIC_PEERS,
-        max_dynamic_peers_per_source: int = MAX_PER_SOURCE,
+        max_dynamic_peers: int,
+        max_dynamic_peers_per_source: int,
     ) -> "PoolSettings":
         """Raises InvalidValueError when an argument is wrong."""
         if observer is not None and not isinstance(observer, Observer):
@@ -69,14 +70,16 @@ class PoolSettings:
                 f"observer {shown(observer)}: must be an instance of a class from Observer"
             )
         return cls(
-            to_router_id(router_id),
-            parse_peers(peers or {}),
-            route_set(routes),
-            [ListenAddress.parse(address) for address in listed(listen, "listen")],
-            parse_dynamic_peers(dynamic_peers or {}),
-            reports_routes or _watches_routes(observer),
-            None if complete_within is None else to_seconds(complete_within, "complete_within"),
-            DynamicLimits(max_dynamic_peers, max_dynamic_peers_per_source),
+            router_id=to_router_id(router_id),
+            peers=parse_peers(peers or {}),
+            routes=route_set(routes),
+            listen=[ListenAddress.parse(address) for address in listed(listen, "listen")],
+            dynamic_peers=parse_dynamic_peers(dynamic_peers or {}),
+            reports_routes=reports_routes or _watches_routes(observer),
+            complete_within=None
+            if complete_within is None
+            else to_seconds(complete_within, "complete_within"),
+            limits=DynamicLimits(max_dynamic_peers, max_dynamic_peers_per_source),
         )
 
     def begin(self, driver: PoolDriver) -> None:

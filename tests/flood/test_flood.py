@@ -1,13 +1,14 @@
 """Attackers do their worst, and an innocent session with a hold time of 3 s does not notice.
 
-Victim and attacker are processes of their own, the innocent peer is here. Measured are the longest time that
-it waited for a message, the victim's memory after a first and after a last part of the attack, and its file
-descriptors before and after.
+Victim and attacker are processes of their own, the innocent peer is here. Measured are the longest silence
+that it heard, the victim's memory after a first and after a last part of the attack, and its file descriptors
+before and after. Times are printed; what is demanded is what a router demands, that no hold time runs out.
 """
 
 import contextlib
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.script import KEEPALIVE, message
+from tests.core.script import KEEPALIVE, NOTIFICATION, message
 from tests.flood.server import INNOCENT
 from tests.interop.lab.namespace import Namespace, connect, namespaces
 from tests.net.raw import RawPeer, wait_until
@@ -28,8 +29,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 ROOT = Path(__file__).parents[2]
 HOLD_TIME = 3
-# Keepalives come every 0.75 to 1 s; one may be late on a machine that has other things to do, two may not.
-LONGEST_GAP = 2.5
+# The innocent peer counts silence in such steps, one for each time that it has looked and there was nothing.
+TICK = 0.05
 ATTACK_TIME = 5.0
 MEGABYTE = 2**20
 LOOPBACK = ["strangers", "allowed", "notifications-allowed", "notifications-named", "single-bytes", "routes"]
@@ -79,17 +80,25 @@ class Program:
         return code
 
 
+HOLD_TIMER_EXPIRED = b"\x04\x00"
+
+
 class Innocent:
-    """An established session; a thread answers keepalives and notes when something came.
+    """An established session; one thread says keepalives, and one counts how long nothing comes.
+
+    On a busy machine these threads may be kept waiting themselves, which is nothing that the victim has done.
 
     Attributes:
-        gap: longest time in seconds between two messages from the victim.
-        is_over: the session has ended.
+        silence: longest time in seconds that it looked for a message and there was none; the time in which it
+            was kept from looking does not count.
+        pause: longest time in seconds between two keepalives of its own.
+        ended_with: the session has ended, with these words of the victim; empty if it had none.
     """
 
     def __init__(self, peer: RawPeer) -> None:
-        self.gap = 0.0
-        self.is_over = False
+        self.silence = 0.0
+        self.pause = 0.0
+        self.ended_with: bytes | None = None
         self._peer = peer
         self._stop = Event()
         self._threads = [Thread(target=self._listen), Thread(target=self._speak)]
@@ -102,22 +111,42 @@ class Innocent:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._peer.sock.shutdown(2)
+        with contextlib.suppress(OSError):  # the session may have ended
+            self._peer.sock.shutdown(2)
         for thread in self._threads:
             thread.join()
 
     def _speak(self) -> None:
+        last = time.monotonic()
         with contextlib.suppress(OSError):
-            while not self._stop.wait(HOLD_TIME / 4):
+            while not self._stop.wait(HOLD_TIME / 6):
+                now = time.monotonic()
+                self.pause, last = max(self.pause, now - last), now
                 self._peer.sock.sendall(message(KEEPALIVE))
 
     def _listen(self) -> None:
-        last = time.monotonic()
+        silence, last = 0.0, b""
         with contextlib.suppress(OSError):
-            while self._peer.receive()[0] not in (0, 3):
-                now = time.monotonic()
-                self.gap, last = max(self.gap, now - last), now
-        self.is_over = not self._stop.is_set()
+            while not self._stop.is_set():
+                if not select.select([self._peer.sock], [], [], TICK)[0]:
+                    silence += TICK
+                    self.silence = max(self.silence, silence)
+                    continue
+                silence = 0.0
+                kind, body = self._peer.receive()
+                if kind in (0, NOTIFICATION):
+                    last = body
+                    break
+        if not self._stop.is_set():
+            self.ended_with = last
+
+    def judge(self) -> None:
+        """The session is as it was, and no router would have given it up."""
+        # the words are lost when it speaks into the closed connection before it has read them
+        if self.ended_with in (HOLD_TIMER_EXPIRED, b"") and self.pause >= 0.9 * HOLD_TIME:
+            pytest.skip(f"this machine kept the innocent peer from speaking for {self.pause:.1f} s")
+        assert self.ended_with is None
+        assert self.silence < HOLD_TIME
 
 
 @contextlib.contextmanager
@@ -177,11 +206,12 @@ def survive(name: str, host: str, server: Program, peer: RawPeer, far: Namespace
         wait_until(lambda: server.descriptors <= before, "file descriptors are given back", 40)
         status = server.ask()
 
-        print(f"{name}: {counts}, gap {innocent.gap:.2f} s, memory {first / MEGABYTE:.1f} MB {grown:+d} B")
+        memory = f"{first / MEGABYTE:.1f} MB {grown:+d} B"
+        print(f"{name}: {counts}, silence {innocent.silence:.2f} s, memory {memory}")
         assert min(counts) > 0
-        assert not innocent.is_over
-        assert innocent.gap < LONGEST_GAP
+        innocent.judge()
         assert grown < 4 * MEGABYTE
+        assert status["innocent"]["state"] == "ESTABLISHED"
         assert status["innocent"]["established_sessions"] == 1
         assert status["peers"] == 2
 
@@ -197,22 +227,28 @@ def test_flood_leaves_keepalives_on_time_and_memory_flat(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["strangers", "allowed", "notifications-allowed"])
 def test_flood_does_not_keep_a_configured_peer_out(name: str) -> None:
-    """It comes, has its session, and leaves, over and over; the next pause of its dialer begins anew."""
+    """It comes, has its session, and leaves, over and over; the next pause of its dialer begins anew.
+
+    It is kept out when a connection or a message does not come within 10 s, the patience of `RawPeer`. Less
+    would prove nothing: a SYN that finds the backlog full is repeated after 1, 3 and 7 s.
+    """
     times: list[float] = []
     with victim("127.0.0.1") as server:
         attacker = begin(name, "127.0.0.1", server)
-        while attacker.process.poll() is None and len(times) < 20:
+        while not times or (attacker.process.poll() is None and len(times) < 20):
             began = time.monotonic()
             with RawPeer.connect(("127.0.0.1", int(server.first_line)), INNOCENT) as peer:
                 peer.establish(hold_time=HOLD_TIME)
-            times.append(time.monotonic() - began)
+                times.append(time.monotonic() - began)
+                wait_until(
+                    lambda: server.ask()["innocent"]["established_sessions"] == len(times),
+                    "the victim's own word",
+                )
             wait_until(lambda: server.ask()["innocent"]["state"] == "ACTIVE", "the end of the session")
         assert int(attacker.line()) > 0
         attacker.end()
 
     print(f"{name}: {len(times)} sessions, the slowest after {max(times):.2f} s")
-    # a SYN that finds the backlog full is repeated after a second
-    assert max(times) < 4.0
 
 
 def test_flood_of_half_open_connections_leaves_keepalives_on_time() -> None:

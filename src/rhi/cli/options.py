@@ -47,7 +47,7 @@ class Option(NamedTuple):
         return self.names.split()[-1]
 
     def is_given(self, arguments: argparse.Namespace) -> bool:
-        """Whether its value is another than that of an option that is not there."""
+        """Whether it was given; for options without a default, as all are that others need."""
         return bool(getattr(arguments, self.long_name[2:].replace("-", "_")))
 
 

@@ -188,6 +188,28 @@ def test_rfc8326_4_marked_route_has_the_community_once() -> None:
     assert bytes.fromhex("c00808 ffff0000 00010002") in found.before
 
 
+@pytest.mark.parametrize("remote_as", [65000, 1])
+@pytest.mark.parametrize("family", [V4, V6])
+def test_rfc8326_4_mark_that_no_message_has_room_for_is_left_out(family: Family, remote_as: int) -> None:
+    """It takes 4 to 7 octets, which must not be what a route is withdrawn for."""
+    made = policy(remote_as=remote_as, next_hop_6="2001:db8::9")
+    large, extended = [f"1:1:{n}" for n in range(250)], [f"rt:1:{n}" for n in range(10)]
+    marks = set()
+    for count in range(220, 250):
+        communities = [f"1:{n}" for n in range(count)]
+        fill = {"communities": communities, "large_communities": large, "extended_communities": extended}
+        plain = exported(made, family, **fill)
+        marked = exported(made, family, graceful_shutdown=True, **fill)
+        fits = plain.room(4096) > family.size
+        has_mark = b"\xff\xff\x00\x00" in marked.before
+
+        assert (marked.room(4096) > family.size) is fits
+        assert (b"\x40\x05\x04\x00\x00\x00\x00" in marked.before) is (remote_as == 65000)
+        marks.add((fits, has_mark))
+
+    assert marks == {(True, True), (True, False), (False, False)}
+
+
 def test_rfc8326_4_marked_route_to_an_external_peer_has_no_local_pref() -> None:
     found = exported(policy(remote_as=1), graceful_shutdown=True)
 

@@ -18,6 +18,7 @@ from rhi.model.parameters import Parameters, Role
 from rhi.model.prefix import Family, IPAddress, IPNetwork
 from rhi.wire.attributes import AsSegment, Attributes, encode_attributes
 from rhi.wire.iana import AttributeCode, SegmentType
+from rhi.wire.messages import HEADER_SIZE
 
 T = TypeVar("T")
 
@@ -29,6 +30,10 @@ _MARKED_ROLES: Final = (Role.PROVIDER, Role.ROUTE_SERVER, Role.PEER)
 NO_NEXT_HOP: Final = "no_next_hop"
 TOO_LARGE: Final = "attributes_too_large"
 NOT_NEGOTIATED: Final = "family_not_negotiated"
+
+
+UPDATE_OVERHEAD: Final = HEADER_SIZE + 4  # header and the two length fields
+_MP_REACH_OVERHEAD: Final = 4 + 2 + 1 + 1 + 1  # attribute header, AFI, SAFI, next hop length, reserved
 
 
 class Exported(NamedTuple):
@@ -45,6 +50,11 @@ class Exported(NamedTuple):
     before: bytes
     after: bytes
     next_hop: bytes
+
+    def room(self, max_message_size: int) -> int:
+        """Bytes for routes in an UPDATE of at most this size with these attributes."""
+        room = max_message_size - UPDATE_OVERHEAD - len(self.before) - len(self.after)
+        return room - _MP_REACH_OVERHEAD - len(self.next_hop) if self.next_hop else room
 
 
 class HeldBack(NamedTuple):
@@ -82,7 +92,14 @@ class ExportPolicy:
         next_hop = self._next_hop(attributes, family)
         if next_hop is None:
             return HeldBack(NO_NEXT_HOP)
-        encoded = self._attributes(attributes)
+        exported = self._encode(self._attributes(attributes), next_hop, family)
+        if exported.room(self._negotiated.max_message_size) > family.size:
+            return exported
+        # a mark must not cost the route, which is needed until others have found another path
+        values = self._attributes(attributes, with_mark=False)
+        return self._encode(values, next_hop, family)
+
+    def _encode(self, encoded: Attributes, next_hop: IPAddress, family: Family) -> Exported:
         is_classic = family is Family.IPV4_UNICAST and next_hop.version == 4
         if is_classic:
             encoded[AttributeCode.NEXT_HOP] = next_hop.packed
@@ -134,8 +151,8 @@ class ExportPolicy:
         is_own_link_local = next_hop == self._local and next_hop.version == 6 and next_hop.is_link_local
         return next_hop.packed * 2 if is_own_link_local else next_hop.packed
 
-    def _attributes(self, attributes: PathAttributes) -> Attributes:
-        """Attribute values by code, all but the next hop."""
+    def _attributes(self, attributes: PathAttributes, *, with_mark: bool = True) -> Attributes:
+        """Attribute values by code, all but the next hop; perhaps without the community that marks."""
         parameters = self._parameters
         path = self._as_path(attributes)
         values: Attributes = {AttributeCode.ORIGIN: attributes.origin, AttributeCode.AS_PATH: path}
@@ -149,7 +166,7 @@ class ExportPolicy:
             # what goes down or sideways must not come up again (RFC 9234 §5)
             values[AttributeCode.ONLY_TO_CUSTOMER] = self._negotiated.local_as
         for code, communities in (
-            (AttributeCode.COMMUNITIES, self._communities(attributes)),
+            (AttributeCode.COMMUNITIES, self._communities(attributes, with_mark)),
             (
                 AttributeCode.EXTENDED_COMMUNITIES,
                 _first(attributes.extended_communities, parameters.extended_communities),
@@ -177,9 +194,9 @@ class ExportPolicy:
         local_pref = _first(attributes.local_pref, self._parameters.local_pref)
         return DEFAULT_LOCAL_PREF if local_pref is None else local_pref
 
-    def _communities(self, attributes: PathAttributes) -> tuple[Community, ...]:
+    def _communities(self, attributes: PathAttributes, with_mark: bool) -> tuple[Community, ...]:
         communities = _first(attributes.communities, self._parameters.communities)
-        if not self._is_marked(attributes) or GRACEFUL_SHUTDOWN in communities:
+        if not with_mark or not self._is_marked(attributes) or GRACEFUL_SHUTDOWN in communities:
             return communities
         return (*communities, GRACEFUL_SHUTDOWN)
 

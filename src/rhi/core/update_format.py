@@ -6,15 +6,13 @@ begin and end with the same bytes: these are made once, and the records are put 
 
 from typing import Final
 
-from rhi.core.export import Exported
+from rhi.core.export import UPDATE_OVERHEAD, Exported
 from rhi.model.prefix import Family
 from rhi.wire.attributes import OPTIONAL, attribute_header
 from rhi.wire.iana import AttributeCode, MessageType
-from rhi.wire.messages import HEADER_SIZE, encode_message
+from rhi.wire.messages import encode_message
 from rhi.wire.update import update_body
 
-_UPDATE_OVERHEAD: Final = HEADER_SIZE + 4  # header and the two length fields
-_MP_REACH_OVERHEAD: Final = 4 + 2 + 1 + 1 + 1  # attribute header, AFI, SAFI, next hop length, reserved
 _MP_UNREACH_OVERHEAD: Final = 4 + 2 + 1
 
 
@@ -33,11 +31,10 @@ class UpdateFormat:
 
     def room(self, exported: Exported | None) -> int:
         """Bytes for records in one message."""
-        room = self.max_message_size - _UPDATE_OVERHEAD
-        if exported is None:
-            return room if self._is_ipv4 else room - _MP_UNREACH_OVERHEAD
-        room -= len(exported.before) + len(exported.after)
-        return room - _MP_REACH_OVERHEAD - len(exported.next_hop) if exported.next_hop else room
+        if exported is not None:
+            return exported.room(self.max_message_size)
+        room = self.max_message_size - UPDATE_OVERHEAD
+        return room if self._is_ipv4 else room - _MP_UNREACH_OVERHEAD
 
     # hot: bench B1, B4, B5
     def messages(self, exported: Exported | None, nlri: bytes, record_size: int) -> bytes:

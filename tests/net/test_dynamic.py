@@ -1,15 +1,20 @@
 """Limits of dynamic peers: in all, from one address, and never at the cost of a peer that has a name."""
 
+import asyncio
 import resource
 import socket
 from contextlib import ExitStack
-from typing import Any
+from ipaddress import ip_network
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 import rhi
 from rhi.model.events import SessionUp
-from rhi.net.dynamic import DynamicLimits
+from rhi.net.dynamic import MAX_PER_SOURCE, DynamicLimits, DynamicSessions
+from rhi.net.endpoint import PeerAddress
+from rhi.net.session import PeerSession
 from tests.core.script import NOTIFICATION, OPEN, message, open_body
 from tests.net.raw import Events, RawPeer, wait_until
 
@@ -71,6 +76,95 @@ def test_dynamic_peers_that_come_too_fast_are_turned_away_for_a_moment(
         assert admitted < 20
 
         wait_until(is_admitted, "the next is admitted")
+
+
+class Doors:
+    """What admits dynamic peers, with a clock of its own and sessions that are over at once."""
+
+    def __init__(self, **limits: int) -> None:
+        self.now = 0.0
+        network = ip_network("2001:db8::/32")
+        self._sessions = DynamicSessions(
+            [(network, PASSIVE)],
+            DynamicLimits(**limits),
+            self._make,
+            lambda events: None,
+            lambda session: None,
+        )
+        self._sessions._loop = cast(Any, SimpleNamespace(time=lambda: self.now, call_soon=lambda *call: None))
+        self._sessions._counted_at = 0.0
+
+    @property
+    def remembered(self) -> int:
+        return len(self._sessions._rested_at)
+
+    def admit(self, host: int) -> bool:
+        address = PeerAddress(ip_network("2001:db8::/32")[host])
+        session = self._sessions.admit(address, 1)
+        if session is None:
+            return False
+        del self._sessions.by_name[session.name]
+        self._sessions.closed(session)
+        return True
+
+    def _make(self, address: PeerAddress, name: str, *others: object) -> PeerSession:
+        return cast(PeerSession, _Over(name))
+
+
+class _Over:
+    is_open = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def start(self) -> None:
+        pass
+
+
+def test_dynamic_peer_that_comes_and_goes_all_the_time_leaves_others_their_admissions() -> None:
+    async def main() -> None:
+        doors = Doors()
+        of_one = refused = 0
+        for millisecond in range(60_000):
+            doors.now = millisecond / 1000
+            of_one += doors.admit(9)
+            if millisecond % 1000 == 500:
+                refused += not doors.admit(1)
+
+        assert of_one == pytest.approx(MAX_PER_SOURCE + 600, abs=2)
+        assert refused == 0
+
+    asyncio.run(main())
+
+
+def test_dynamic_peer_may_take_all_places_of_its_address_at_once_again_after_a_pause() -> None:
+    async def main() -> None:
+        doors = Doors(per_source=20)
+        assert [doors.admit(1) for _ in range(25)] == [True] * 20 + [False] * 5
+        doors.now = 2.1
+
+        again = [doors.admit(1) for _ in range(25)]
+
+        assert again == [True] * 20 + [False] * 5
+
+    asyncio.run(main())
+
+
+def test_dynamic_peers_from_ever_new_addresses_are_not_remembered_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("rhi.net.dynamic.MAX_REMEMBERED", 50)
+
+    async def main() -> None:
+        doors = Doors()
+        assert sum(doors.admit(host) for host in range(200)) == 200
+        assert doors.remembered == 50
+        doors.now = 60.0
+        doors.admit(1)
+
+        assert doors.remembered == 1
+
+    asyncio.run(main())
 
 
 def test_dynamic_peer_that_leaves_makes_room() -> None:

@@ -3,9 +3,10 @@
 Anybody inside a prefix can connect, so there are limits: in all, and for each address that connections come
 from. A connection counts from the moment it is accepted until its socket is closed. What is above a limit is
 closed without a word, like the connection of a stranger. So is what comes too fast: all places can be taken
-at once, and then ADMISSIONS_PER_SECOND. To begin a session costs many times what it costs to close a
-connection, and others would miss the time that thousands of short ones take. Peers that are configured by
-name are neither counted nor limited: nobody else can keep them out.
+at once, and then ADMISSIONS_PER_SECOND, of which one address has SOURCE_ADMISSIONS_PER_SECOND. To begin a
+session costs many times what it costs to close a connection, and others would miss the time that thousands of
+short ones take. Peers that are configured by name are neither counted nor limited: nobody else can keep them
+out.
 """
 
 import asyncio
@@ -27,6 +28,9 @@ MAX_DYNAMIC_PEERS: Final = 1000
 # One address can have a tenth of all places, and a host with many speakers, told apart by port, is served.
 MAX_PER_SOURCE: Final = 100
 ADMISSIONS_PER_SECOND: Final = 100.0
+SOURCE_ADMISSIONS_PER_SECOND: Final = 10.0
+# Addresses whose admissions are remembered; each is forgotten when it may take all its places at once again.
+MAX_REMEMBERED: Final = 10_000
 
 Deliver = Callable[[list[Event]], None]
 
@@ -85,6 +89,8 @@ class DynamicSessions:
         self._burst = max(float(self._limit), ADMISSIONS_PER_SECOND)
         self._admissions = self._burst
         self._counted_at = self._loop.time()
+        # when an address will have its whole burst again; who was admitted last comes last
+        self._rested_at: dict[IPAddress, float] = {}
 
     def admit(self, address: PeerAddress, port: int) -> PeerSession | None:
         """A session for a connection that has come in; None for that of a stranger, or above a limit."""
@@ -93,7 +99,7 @@ class DynamicSessions:
             return None
         for network, parameters in self._peers:
             if source in network:
-                return self._add(address, port, parameters) if self._is_slow_enough() else None
+                return self._add(address, port, parameters) if self._is_slow_enough(source) else None
         return None
 
     def closed(self, session: PeerSession) -> None:
@@ -104,15 +110,29 @@ class DynamicSessions:
             if not self._sources[source]:
                 del self._sources[source]
 
-    def _is_slow_enough(self) -> bool:
-        """Whether one more may be admitted now; counts it."""
+    def _is_slow_enough(self, source: IPAddress) -> bool:
+        """Whether one more from this address may be admitted now; counts it."""
         now = self._loop.time()
+        rested_at = max(now, self._rested_at.get(source, now))
+        # half an admission for what sums of instants are off
+        if (rested_at - now) * SOURCE_ADMISSIONS_PER_SECOND > self._limit_per_source - 0.5:
+            return False
         gained = (now - self._counted_at) * ADMISSIONS_PER_SECOND
         self._counted_at, self._admissions = now, min(self._burst, self._admissions + gained)
         if self._admissions < 1.0:
             return False
         self._admissions -= 1.0
+        self._remember(source, rested_at + 1.0 / SOURCE_ADMISSIONS_PER_SECOND, now)
         return True
+
+    def _remember(self, source: IPAddress, rested_at: float, now: float) -> None:
+        self._rested_at.pop(source, None)
+        while self._rested_at:
+            oldest = next(iter(self._rested_at))
+            if self._rested_at[oldest] > now and len(self._rested_at) < MAX_REMEMBERED:
+                break
+            del self._rested_at[oldest]
+        self._rested_at[source] = rested_at
 
     def _add(self, address: PeerAddress, port: int, parameters: Parameters) -> PeerSession:
         name = str(address) if str(address) not in self.by_name else f"{address} port {port}"

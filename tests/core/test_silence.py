@@ -35,11 +35,27 @@ def test_other_endings_do_not_ask_the_driver() -> None:
     assert script.downs[0].reason == "Remote shutdown (reset)"
 
 
-def test_peer_that_is_kept_out_is_told_and_waited_for() -> None:
+def test_peer_that_is_kept_out_is_shown_without_an_event_and_waited_for() -> None:
     script = Script(PASSIVE).start()
 
-    script.peer.kept_out("wrong key")
+    news = [script.peer.kept_out("wrong key"), script.peer.kept_out("wrong keys")]
     script.pump()
 
-    assert script.status.last_error == script.downs[0].reason == "Waiting for the peer (wrong key)"
+    assert news == [True, False]
+    assert script.status.last_error == "Waiting for the peer (wrong keys)"
+    assert script.downs == []
     assert script.accept() is not None
+
+
+def test_peer_that_is_kept_out_keeps_the_reason_of_its_last_session_until_the_next() -> None:
+    script = Script(PASSIVE).start()
+    script.accept()
+    script.establish().hang_up("reset").run(10)
+
+    script.peer.kept_out("wrong key")
+
+    assert script.status.last_error == "Remote shutdown (reset); wrong key"
+    script.accept()
+    script.establish()
+    assert script.status.last_error == ""
+    assert script.peer.kept_out("wrong key")

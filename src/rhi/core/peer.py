@@ -102,6 +102,7 @@ class Peer:
         self._attempts = self._made = self._established = 0
         self._counted = (0, 0)
         self._last_error = ""
+        self._hint = ""
 
     # Commands
 
@@ -267,9 +268,13 @@ class Peer:
             self._attempt_failed(f"Connection failed ({_joined('timed out', self.explain_silence())})")
         self._settle(now)
 
-    def kept_out(self, reason: str) -> None:
-        """The system turns away what may be this peer, for which we wait: tell it."""
-        self._attempt_failed(f"Waiting for the peer ({reason})")
+    def kept_out(self, reason: str) -> bool:
+        """The system turns away what may be this peer, for which we wait; true when that is news.
+
+        It may as well be somebody else, so it is no event, and stands behind what really happened last.
+        """
+        is_news, self._hint = not self._hint, reason
+        return is_news
 
     # Polls
 
@@ -376,7 +381,7 @@ class Peer:
             connection_attempts=self._attempts,
             successful_connections=self._made,
             established_sessions=self._established,
-            last_error=self._last_error,
+            last_error=_joined(self._last_error, self._hint) if self._last_error else _waiting(self._hint),
             hold_time=self.parameters.hold_time if negotiated is None else negotiated.hold_time,
             local_asn=self.parameters.as_number,
             remote_asn=0 if negotiated is None else negotiated.remote_as,
@@ -456,7 +461,7 @@ class Peer:
         assert negotiated is not None
         self._session = connection
         self._established += 1
-        self._last_error = ""
+        self._last_error = self._hint = ""
         self._counted = (0, 0)
         self._incoming = Incoming(
             self._log,
@@ -604,6 +609,10 @@ class Peer:
 
 def _joined(reason: str, explanation: str) -> str:
     return f"{reason}; {explanation}" if explanation else reason
+
+
+def _waiting(hint: str) -> str:
+    return f"Waiting for the peer ({hint})" if hint else ""
 
 
 def _is_silent(connection: Connection) -> bool:

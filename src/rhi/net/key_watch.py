@@ -44,8 +44,11 @@ class KeyWatch:
         self._timer = None
         self.start()
         before, self._drops = self._drops, read_key_drops()
-        for session in self._sessions():
-            session.note_key_drops(before, self._drops)
+        told = [each.name for each in self._sessions() if each.note_key_drops(before, self._drops)]
+        if told:
+            others = f" and {len(told) - 1} more" if len(told) > 1 else ""
+            hint = key_hint(before, self._drops, has_key=True)
+            log.warning("waiting for peer %s%s: %s", told[0], others, hint)
         now = asyncio.get_running_loop().time()
         if self._logs and now - self._logged_at >= LOG_INTERVAL:
             hint = key_hint(self._logged, self._drops, has_key=True)

@@ -191,17 +191,19 @@ class PeerSession:
         missing = self._told_bytes - connection.acknowledged_bytes
         return f"has not acknowledged {missing} bytes" if missing > 0 else None
 
-    def note_key_drops(self, before: KeyDrops, drops: KeyDrops) -> None:
-        """Look at what the kernel has dropped over keys, by now and by the last look some seconds ago."""
+    def note_key_drops(self, before: KeyDrops, drops: KeyDrops) -> bool:
+        """Look at what the kernel has dropped over keys, by now and by the last look some seconds ago.
+
+        True when it may have kept this peer out, for the first time since it was last heard of.
+        """
         parameters = self.peer.parameters
         if self.is_open:
             if self._has_heard:
                 self._key_drops, self._has_heard = drops, False
         elif parameters.passive and self.peer.state is State.ACTIVE:
             hint = key_hint(before, drops, has_key=secret_of(parameters) is not None)
-            if hint:
-                self.peer.kept_out(hint)
-                self._drive()
+            return bool(hint) and self.peer.kept_out(hint)
+        return False
 
     @property
     def is_open(self) -> bool:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from rhi.core.route_table import RouteTable
 from rhi.model.attributes import NO_ATTRIBUTES
 from rhi.model.events import SessionDown
@@ -59,6 +61,21 @@ def test_rfc4724_4_1_restart_bit_is_set_in_the_first_session_only() -> None:
     first, second = (restart_capabilities(message)[0] for message in opens(made.left.sent))
     assert first == GracefulRestart(120, ((1, 1, True),), is_restarting=True, keeps_on_notification=True)
     assert second == GracefulRestart(120, ((1, 1, True),), is_restarting=False, keeps_on_notification=True)
+
+
+@pytest.mark.parametrize(("seconds", "is_set"), [(119, True), (121, False)])
+def test_rfc4724_4_1_restart_bit_is_set_only_while_the_peer_may_hold_older_routes(
+    seconds: float, is_set: bool
+) -> None:
+    made = pair(left={"graceful_restart": 120})
+    made.is_reachable = False
+    made.start()
+    made.run(seconds)
+    made.left.peer.accept(made.left.address, made.right.address, made.now)
+
+    sent = made.left.peer.data_to_send(made.left.peer._last_connection, 4096, made.now)
+
+    assert [each.is_restarting for each in restart_capabilities(opens(sent)[0])] == [is_set]
 
 
 def test_rfc9494_long_lived_stale_time_is_offered_for_each_family() -> None:

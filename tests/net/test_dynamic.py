@@ -4,7 +4,7 @@ import asyncio
 import resource
 import socket
 from contextlib import ExitStack
-from ipaddress import ip_network
+from ipaddress import IPv4Address, ip_address, ip_network
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -14,8 +14,11 @@ import rhi
 from rhi.model.events import SessionUp
 from rhi.net.dynamic import MAX_PER_SOURCE, DynamicLimits, DynamicSessions
 from rhi.net.endpoint import PeerAddress
+from rhi.net.pool import PoolDriver
 from rhi.net.session import PeerSession
-from tests.core.script import NOTIFICATION, OPEN, message, open_body
+from rhi.wire.capabilities import GracefulRestart
+from rhi.wire.open import Open
+from tests.core.script import KEEPALIVE, NOTIFICATION, OPEN, message, open_body
 from tests.net.raw import Events, RawPeer, wait_until
 
 PASSIVE = rhi.Parameters(as_number=65001, passive=True, multiprotocol=True)
@@ -163,6 +166,49 @@ def test_dynamic_peers_from_ever_new_addresses_are_not_remembered_for_ever(
         doors.admit(1)
 
         assert doors.remembered == 1
+
+    asyncio.run(main())
+
+
+def test_rfc4724_4_1_dynamic_peer_that_comes_back_is_told_of_no_restart() -> None:
+    lasting = {"127.0.0.0/8": rhi.Parameters(as_number=65001, graceful_restart=4000)}
+    with rhi.Pool("192.0.2.10", listen=["127.0.0.1:0"], dynamic_peers=lasting) as pool:
+        address = ("127.0.0.1", pool.listen_addresses[0].port)
+
+        def is_restarting(source: str) -> list[bool]:
+            with RawPeer.connect(address, source) as peer:
+                found = Open.decode(peer.expect(OPEN)).capabilities
+                peer.sock.sendall(WHOLE_OPEN + message(KEEPALIVE))
+                peer.expect(KEEPALIVE)
+                wait_until(lambda: any(each.families for each in pool.status().values()), "its session")
+            wait_until(lambda: not pool.status(), "its end")
+            return [each.is_restarting for each in found if isinstance(each, GracefulRestart)]
+
+        seen = [is_restarting(source) for source in ("127.0.0.2", "127.0.0.2", "127.0.0.3")]
+
+    assert seen == [[True], [False], [True]]
+
+
+def test_rfc4724_4_1_what_is_remembered_of_former_peers_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rhi.net.pool.MAX_FORMER_PEERS", 2)
+
+    async def main() -> None:
+        driver = PoolDriver(
+            IPv4Address("192.0.2.10"), lambda *event: None, dynamic_peers=[], reports_routes=False
+        )
+        lasting = rhi.Parameters(as_number=65001, graceful_restart=4000, passive=True)
+        addresses = [PeerAddress(ip_address(f"127.0.0.{n}")) for n in range(2, 6)]
+        told = []
+        for address in addresses:
+            driver.configure({address: (str(address), lasting)})
+            session = driver._sessions[address]
+            told.append(session.peer._restarted_at is not None)
+            session.peer._established = 1
+            driver.configure({})
+
+        assert told == [True, True, False, False]
+        assert len(driver._former_peers) == 2
+        driver.stop()
 
     asyncio.run(main())
 

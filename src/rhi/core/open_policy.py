@@ -96,7 +96,7 @@ def build_open(
 ) -> Open:
     """Our OPEN. Without capabilities it is for peers that refuse optional parameters (RFC 5492 §3).
 
-    `is_restarting` marks the first session since we started (the R bit, RFC 4724 §4.1).
+    `is_restarting` tells that the peer may hold routes from before we started (the R bit, RFC 4724 §4.1).
     """
     capabilities: list[Capability] = []
     if with_capabilities:

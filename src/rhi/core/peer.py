@@ -70,8 +70,12 @@ class Peer:
         now: float,
         random: Callable[[], float],
         reports_routes: bool = False,
+        restarted_at: float | None = None,
     ) -> None:
-        """`random` returns numbers in [0, 1); `reports_routes` makes events of received routes."""
+        """`random` returns numbers in [0, 1); `reports_routes` makes events of received routes.
+
+        `restarted_at` is when this program began, if the peer may hold routes of the one before.
+        """
         self.parameters = parameters
         self.explain_silence: Callable[[], str] = lambda: ""
         self._wanted = parameters
@@ -79,6 +83,7 @@ class Peer:
         self._table = table
         self._random = random
         self._reports_routes = reports_routes
+        self._restarted_at = restarted_at
         self._dialer = Dialer(
             parameters.connect_retry_time, parameters.connect_timeout, random, is_passive=parameters.passive
         )
@@ -340,6 +345,11 @@ class Peer:
         return self._session is not None
 
     @property
+    def has_been_up(self) -> bool:
+        """There has been a session."""
+        return self._established > 0
+
+    @property
     def is_suspended(self) -> bool:
         """Nobody knows where the peer is."""
         return self._is_suspended
@@ -445,8 +455,15 @@ class Peer:
             self._random,
             is_outgoing=is_outgoing,
             with_capabilities=self._with_capabilities,
-            is_restarting=self._established == 0,
+            is_restarting=self._is_restarting(now),
         )
+
+    def _is_restarting(self, now: float) -> bool:
+        """The peer may hold routes of ours that are older than this program (RFC 4724 §4.1)."""
+        restart_time = self.parameters.graceful_restart
+        if self._restarted_at is None or self.has_been_up or restart_time is None:
+            return False
+        return now - self._restarted_at <= restart_time
 
     def _is_yielding(self, connection: Connection, now: float) -> bool:
         """Whether an Established connection still waits for a rival; see `should_yield`."""

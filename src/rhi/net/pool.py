@@ -39,6 +39,9 @@ FLUSH_INTERVAL: Final = (0.0005, 0.01)
 # Peers that are told of a change in the same turn of the loop: some 0.1 ms each.
 TOLD_AT_ONCE: Final = 8
 
+# Addresses remembered that have had a session before their peer was removed, or a dynamic one left.
+MAX_FORMER_PEERS: Final = 10_000
+
 LINK_LOCAL: Final = IPv6Network("fe80::/10")
 
 PeerMap = Mapping[str, Parameters] | Mapping[IPAddress, Parameters]
@@ -122,6 +125,11 @@ def _networks(peers: ParsedPeers) -> list[tuple[IPNetwork, Parameters]]:
     return found
 
 
+def _place(address: PeerAddress) -> IPAddress | str:
+    """Where a peer is, as far as it stays so: that of an unnumbered one is its interface."""
+    return address.zone or address.address
+
+
 class PoolDriver:
     """All methods are to be called in the event loop it was made in, and return at once."""
 
@@ -146,6 +154,8 @@ class PoolDriver:
             dynamic_peers, limits or DynamicLimits(), self._make, self._deliver_all, self._retire
         )
         self._leaving: set[PeerSession] = set()
+        self._started_at = self._loop.time()
+        self._former_peers: set[IPAddress | str] = set()
         self._listeners: list[Listener] = []
         self._is_stopped = False
         self._is_waking = False
@@ -373,6 +383,7 @@ class PoolDriver:
             now=self._loop.time(),
             random=self._random.random,
             reports_routes=self._reports_routes,
+            restarted_at=self._restarted_at(address),
         )
         peer.mark(self._drains.is_marking)
         self._deliver(PeerAdded(peer=name), parameters)
@@ -383,8 +394,21 @@ class PoolDriver:
             self._unnumbered.remove(address)
         self._retire(self._sessions.pop(address))
 
+    def _restarted_at(self, address: PeerAddress) -> float | None:
+        """When we began, for who may not have noticed; None for who has had a session with us since."""
+        is_full = len(self._former_peers) >= MAX_FORMER_PEERS
+        return None if is_full or _place(address) in self._former_peers else self._started_at
+
     def _retire(self, session: PeerSession) -> None:
         session.stop(CeaseError.PEER_DE_CONFIGURED)
+        restart_time = session.peer.parameters.graceful_restart
+        if (
+            session.peer.has_been_up
+            and restart_time is not None
+            and self._loop.time() - self._started_at <= restart_time
+            and len(self._former_peers) < MAX_FORMER_PEERS
+        ):
+            self._former_peers.add(_place(session.address))
         if session.is_open:
             self._leaving.add(session)
         self._deliver(PeerRemoved(peer=session.name), session.peer.parameters)

@@ -51,6 +51,7 @@ class End:
             now=0.0,
             random=random.random,
             reports_routes=True,
+            restarted_at=0.0,
         )
         self.routes: dict[Prefix, Mapping[str, Any] | None] = {}
         self.withdrawals: list[Prefix] = []

@@ -5,12 +5,16 @@ peers and not the routes: its cost is the same however many routes there are, an
 is marked too. A drain of some routes changes their attributes, and owns them until it has withdrawn them, or
 until somebody has said something else about them: the last word on a route counts.
 
+A drain of many routes takes them over, and gives them back when it is cancelled, ROUTES_PER_TURN at a time. A
+word on a route that is said meanwhile counts as if all had been taken, or given back, at once.
+
 Every wait has an end. A peer that does not acknowledge is named in the result and holds up nothing.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Set
 from dataclasses import replace
+from itertools import islice
 from typing import Any, Final, Protocol
 
 from rhi.core.route_table import RouteTable
@@ -93,6 +97,9 @@ class Drain(DrainRecord):
         number, plan: which it is in its pool, and what it is to do.
         routes: what a drain of some routes has yet to withdraw, with the attributes to give back when it is
             cancelled; None where the route is not marked yet.
+        untaken: what it has yet to look at before it owns all of its routes.
+        spoken, later: routes that others have spoken of before it took them, and those of later large drains.
+        is_cancelled: its routes are being given back.
         announced_meanwhile, is_overtaken: routes announced, and whether all were replaced, since it began to
             withdraw everything.
         withdrawn, behind_marks, behind_withdrawals: see `Drained`.
@@ -103,7 +110,11 @@ class Drain(DrainRecord):
         super().__init__()
         self.number = number
         self.plan = plan
-        self.routes: dict[Prefix, PathAttributes | None] = dict.fromkeys(plan.routes or ())
+        self.routes: dict[Prefix, PathAttributes | None] = {}
+        self.untaken = iter(plan.routes or ())
+        self.spoken: set[Prefix] = set()
+        self.later: list[Set[Prefix]] = []
+        self.is_cancelled = False
         self.announced_meanwhile: set[Prefix] = set()
         self.is_overtaken = False
         self.withdrawn = 0
@@ -115,12 +126,13 @@ class Drain(DrainRecord):
         self._changed = asyncio.Event()
 
     def cancel(self) -> None:
-        """Take the marks away at once and withdraw nothing more; what has been withdrawn stays so.
+        """Take the marks away and withdraw nothing more; what has been withdrawn stays so.
 
-        Does nothing when the drain has ended, or is ending the sessions.
+        Does nothing when the drain has ended, or is ending the sessions. Many routes are given their own
+        attributes back in turns; the drain ends after the last.
         """
         if self.step is not DrainStep.CLOSE:
-            self._drains.end(self, DrainStep.CANCELLED)
+            self._drains.cancel(self)
 
     def __await__(self) -> Generator[Any, None, Drained]:
         return self._wait().__await__()
@@ -190,6 +202,7 @@ class Drains:
         self._count = 0
         self._whole: Drain | None = None
         self._parts: dict[Drain, None] = {}
+        self._taking: dict[Drain, None] = {}
         self._owners: dict[Prefix, Drain] = {}
 
     def start(self, plan: DrainPlan, watch: Watch | None = None) -> Drain:
@@ -205,16 +218,22 @@ class Drains:
         self.is_any = True
         if plan.routes is None:
             self._take_all(drain)
+            drain.enter(DrainStep.MARK, {})
         else:
-            self._take_routes(drain)
-        drain.enter(DrainStep.MARK, {})
-        drain.task = asyncio.get_running_loop().create_task(self._run(drain))
+            for other in self._taking:
+                if len(plan.routes) <= ROUTES_PER_TURN:
+                    other.spoken |= plan.routes & (other.plan.routes or frozenset())
+                else:
+                    other.later.append(plan.routes)
+            self._parts[drain] = self._taking[drain] = None
+            self._take_turn(drain)
+        if drain.task is None and not drain.is_done:
+            drain.task = asyncio.get_running_loop().create_task(self._run(drain))
         return drain
 
     def refuse(self, plan: DrainPlan, watch: Watch | None = None) -> Drain:
         """A drain that comes too late: the sessions have ended."""
         drain = Drain(0, plan, self, watch or (lambda *_: None))
-        drain.routes.clear()
         drain.enter(DrainStep.SUPERSEDED, {})
         return drain
 
@@ -226,13 +245,13 @@ class Drains:
 
     def announced(self, prefix: Prefix) -> None:
         """The route is about to be announced."""
-        self._settle(prefix)
+        self._settle_word(prefix)
         if self._whole is not None and self._whole.step is DrainStep.WITHDRAW:
             self._whole.announced_meanwhile.add(prefix)
 
     def withdrawn(self, prefix: Prefix) -> None:
         """The route is about to be withdrawn."""
-        self._settle(prefix)
+        self._settle_word(prefix)
 
     def replaced(self) -> None:
         """All routes are about to be replaced."""
@@ -248,6 +267,18 @@ class Drains:
 
     # How drains begin and end
 
+    def cancel(self, drain: Drain) -> None:
+        """End a drain and give its routes their attributes back: now, or in turns where there are many."""
+        if drain.is_done or drain.is_cancelled:
+            return
+        drain.is_cancelled = True
+        if drain not in self._parts or not self._give_back_turn(drain):
+            self.end(drain, DrainStep.CANCELLED)
+            return
+        if drain.task is not None:
+            drain.task.cancel()
+        drain.task = asyncio.get_running_loop().create_task(self._give_back(drain))
+
     def end(self, drain: Drain, outcome: DrainStep) -> None:
         """End a drain that has not ended; when it is cancelled its routes get their attributes back."""
         if drain.is_done:
@@ -255,14 +286,17 @@ class Drains:
         if drain is self._whole:
             self._whole = None
             self._mark(False)
+        while drain in self._parts and outcome is DrainStep.CANCELLED and self._give_back_turn(drain):
+            pass
         self._parts.pop(drain, None)
+        self._taking.pop(drain, None)
         self.is_any = self._whole is not None or bool(self._parts)
-        for prefix, attributes in drain.routes.items():
+        for prefix in drain.routes:
             del self._owners[prefix]
-            if attributes is not None and outcome is DrainStep.CANCELLED:
-                self._table.announce(prefix, attributes)
         drain.routes.clear()
         self._wake()
+        if not drain.steps:
+            drain.enter(DrainStep.MARK, {})
         drain.enter(outcome, drain.behind_withdrawals if outcome is DrainStep.DONE else drain.behind)
         if drain.task is not None and drain.task is not asyncio.current_task():
             drain.task.cancel()
@@ -273,27 +307,65 @@ class Drains:
             self.end(before, DrainStep.SUPERSEDED)
         self._mark(True)
 
-    def _take_routes(self, drain: Drain) -> None:
-        """Become the owner of the routes that are announced, whoever owned them before."""
-        for prefix in [prefix for prefix in drain.routes if prefix not in self._table]:
-            del drain.routes[prefix]
-        self._parts[drain] = None
-        for prefix in self._owners.keys() & drain.routes.keys():
-            drain.routes[prefix] = self._owners[prefix].routes[prefix]
+    def _take_turn(self, drain: Drain) -> None:
+        """Become the owner of the next routes that are announced, whoever owned them before."""
+        prefixes = list(islice(drain.untaken, ROUTES_PER_TURN))
+        for prefix in prefixes:
+            if prefix in drain.spoken or prefix not in self._table:
+                continue
+            if any(prefix in routes for routes in drain.later):
+                drain.spoken.add(prefix)
+                continue
+            owner = self._owners.get(prefix)
+            attributes = None if owner is None else owner.routes[prefix]
             self._settle(prefix)
-        self._owners.update(dict.fromkeys(drain.routes, drain))
+            self._owners[prefix] = drain
+            drain.routes[prefix] = attributes
+        if len(prefixes) < ROUTES_PER_TURN:
+            del self._taking[drain]
+            drain.enter(DrainStep.MARK, {})
+            if not drain.routes and drain.spoken and not drain.is_cancelled:
+                self.end(drain, DrainStep.SUPERSEDED)
+
+    def _give_back_turn(self, drain: Drain) -> bool:
+        """Give the next routes of a cancelled drain their attributes back; true when there are more."""
+        if drain in self._taking:
+            # also what it has not looked at yet is taken from earlier drains, which it has overtaken
+            self._take_turn(drain)
+        for _ in range(min(ROUTES_PER_TURN, len(drain.routes))):
+            prefix, attributes = drain.routes.popitem()
+            del self._owners[prefix]
+            # a drain of everything may have withdrawn it meanwhile
+            if attributes is not None and prefix in self._table:
+                self._table.announce(prefix, attributes)
+        self._wake()
+        return bool(drain.routes) or drain in self._taking
 
     def _settle(self, prefix: Prefix) -> None:
         """The last word on a route is not that of the drain which owns it."""
         owner = self._owners.pop(prefix, None)
         if owner is not None:
             del owner.routes[prefix]
-            if not owner.routes and not owner.withdrawn:
+            if owner in self._taking:
+                owner.spoken.add(prefix)
+            elif not (owner.routes or owner.withdrawn or owner.is_cancelled):
                 self.end(owner, DrainStep.SUPERSEDED)
 
+    def _settle_word(self, prefix: Prefix) -> None:
+        """The last word on a route is nobody's of the drains, also of those that have yet to take it."""
+        self._settle(prefix)
+        for drain in self._taking:
+            if prefix in (drain.plan.routes or ()):
+                drain.spoken.add(prefix)
+
     def _end_parts(self) -> None:
+        # all at once: the routes of all are nobody's any more
+        self._owners.clear()
+        self._taking.clear()
+        for drain in self._parts:
+            drain.routes.clear()
         for drain in list(self._parts):
-            self.end(drain, DrainStep.SUPERSEDED)
+            self.end(drain, DrainStep.CANCELLED if drain.is_cancelled else DrainStep.SUPERSEDED)
 
     def _mark(self, marked: bool) -> None:
         if marked is not self.is_marking:
@@ -305,6 +377,11 @@ class Drains:
     async def _run(self, drain: Drain) -> None:
         plan = drain.plan
         try:
+            while drain in self._taking:
+                await asyncio.sleep(0)
+                self._take_turn(drain)
+            if drain.is_done:
+                return
             await self._mark_routes(drain)
             drain.enter(DrainStep.FLUSH_MARKS, {})
             drain.behind_marks = (await self._pool.flush(plan.flush_timeout)).behind
@@ -323,6 +400,14 @@ class Drains:
             self.end(drain, DrainStep.DONE)
         finally:
             # without effect unless the loop is ending, or something of ours went wrong
+            if not drain.is_cancelled:
+                self.end(drain, DrainStep.CANCELLED)
+
+    async def _give_back(self, drain: Drain) -> None:
+        try:
+            while self._give_back_turn(drain):
+                await asyncio.sleep(0)
+        finally:
             self.end(drain, DrainStep.CANCELLED)
 
     async def _mark_routes(self, drain: Drain) -> None:
@@ -364,6 +449,16 @@ class Drains:
         if not drain.plan.close:
             # what is announced from now on is there to stay
             self._mark(False)
+        await self._settle_withdrawn()
+
+    async def _settle_withdrawn(self) -> None:
+        """Drains of some routes that have begun meanwhile have nothing to do with what is withdrawn."""
+        for part in list(self._parts):
+            for prefixes in _turns(list(part.routes)):
+                for prefix in prefixes:
+                    if self._owners.get(prefix) is part and prefix not in self._table:
+                        self._settle(prefix)
+                await asyncio.sleep(0)
 
     async def _wait_replaced(self) -> None:
         """Nothing else may change the table before a replacement has come to its end."""

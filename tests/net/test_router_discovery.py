@@ -45,6 +45,34 @@ def heard(data: bytes, source: IPv6Address = THEIRS, hop_limit: int = HOP_LIMIT)
     return parse(data, source, hop_limit, COOKIE)
 
 
+def test_echo_reply_to_a_socket_that_is_not_raw_has_an_identifier_of_the_kernel() -> None:
+    reply = REPLY[:4] + b"\xab\xcd" + REPLY[6:]
+
+    assert parse(reply, THEIRS, 64, COOKIE, is_raw=False) == EchoReply(THEIRS, TO_ROUTERS)
+    assert parse(reply, THEIRS, 64, COOKIE) is None
+    assert parse(reply[:-1] + b"x", THEIRS, 64, COOKIE, is_raw=False) is None
+
+
+@pytest.mark.parametrize("is_raw", [True, False])
+def test_discovery_socket_hears_a_foreign_identifier_only_where_the_kernel_writes_it(is_raw: bool) -> None:
+    async def test() -> list[Heard]:
+        found: list[Heard] = []
+        link = Link()
+        made = DiscoverySocket(
+            "eth0", 7, found.append, open_socket=lambda _: (cast(socket.socket, link), is_raw)
+        )
+        made.ask(ALL_NODES, TO_ROUTERS)
+        question = link.sent[0][0]
+        link.receive(b"\x81" + question[1:4] + b"\xab\xcd" + question[6:], 64)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        made.close()
+        link.theirs.close()
+        return found
+
+    assert asyncio.run(test()) == ([] if is_raw else [EchoReply(THEIRS, TO_ROUTERS)])
+
+
 def test_advertisement_of_ours_offers_nothing_and_is_16_octets_and_an_option() -> None:
     assert advertisement(MAC) == bytes.fromhex("86000000 00000000 00000000 00000000 0101020000000001")
 

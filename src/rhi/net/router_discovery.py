@@ -79,15 +79,18 @@ class NeighbourAdvertisement(NamedTuple):
 Heard = Advertisement | Solicitation | EchoReply | NeighbourAdvertisement
 
 
-def parse(data: bytes, source: IPv6Address, hop_limit: int, cookie: bytes) -> Heard | None:
+def parse(
+    data: bytes, source: IPv6Address, hop_limit: int, cookie: bytes, *, is_raw: bool = True
+) -> Heard | None:
     """What an ICMPv6 message from `source` says; None when it is none of ours to hear, or not valid.
 
-    Validity is that of RFC 4861 §6.1.1, §6.1.2 and §7.1.2. `cookie` is that of our echo requests.
+    Validity is that of RFC 4861 §6.1.1, §6.1.2 and §7.1.2. `cookie` is that of our echo requests. Where the
+    socket is not raw the kernel has put another identifier into them, and passes on only their answers.
     """
     if len(data) < 8 or data[1] != 0:
         return None
     if data[0] == ECHO_REPLY:
-        is_ours = data[4:6] == cookie[:2] and data[8:] == cookie
+        is_ours = (data[4:6] == cookie[:2] or not is_raw) and data[8:] == cookie
         return EchoReply(source, data[7]) if is_ours and source.is_link_local else None
     if hop_limit != HOP_LIMIT:
         return None
@@ -235,7 +238,8 @@ class DiscoverySocket:
                 if error.errno in (errno.EAGAIN, errno.EINTR):
                     return
                 continue
-            heard = parse(data, _address(sender), _hop_limit(control), self._cookie)
+            source, hop_limit = _address(sender), _hop_limit(control)
+            heard = parse(data, source, hop_limit, self._cookie, is_raw=self.can_advertise)
             if heard is not None:
                 self._heard(heard)
 

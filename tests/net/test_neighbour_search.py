@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rhi.net.interfaces import Interface
 from rhi.net.neighbour_search import (
     CHOICE_INTERVAL,
+    ELSEWHERE_TIME,
     LAST_INTERVAL,
     MAX_CANDIDATES,
     SETTLE_TIME,
@@ -158,7 +159,7 @@ def test_search_says_that_nobody_is_there_only_after_a_while() -> None:
 
 def test_search_says_what_it_has_to_do_without() -> None:
     script = Script()
-    script.search.lacks("without ears")
+    script.search.lacks("without ears", 0.0)
     script.begin().run(10.0)
 
     assert script.reason == "Interface eth0 has shown no neighbour yet; without ears"
@@ -167,7 +168,7 @@ def test_search_says_what_it_has_to_do_without() -> None:
 def test_search_that_cannot_advertise_does_not() -> None:
     script = Script()
     script.search.interface_changed(interface(), 0.0)
-    script.search.lacks("without ears")
+    script.search.lacks("without ears", 0.0)
     script.run(100.0)
 
     assert script.times(Advertise) == []
@@ -221,7 +222,7 @@ def test_rfc4861_7_3_neighbour_that_does_not_answer_three_questions_is_gone() ->
 
 def test_search_that_cannot_ask_neighbours_drops_none() -> None:
     script = Script().begin()
-    script.search.lacks("without ears")
+    script.search.lacks("without ears", 0.0)
     script.see(THEIRS, is_router=True, in_kernel=True).see(OTHERS, is_router=True, in_kernel=True).run(10.0)
 
     assert "more than one neighbour" in script.reason
@@ -346,10 +347,57 @@ def test_search_advertises_often_until_there_is_a_session() -> None:
 def test_search_leaves_advertising_to_another_program_on_the_host() -> None:
     script = Script().begin()
     before = len(script.times(Advertise))
-    script.search.advertises_elsewhere()
+    assert script.search.advertises_elsewhere(script.now)
+    script.run(ELSEWHERE_TIME - 1.0)
+    assert not script.search.advertises_elsewhere(script.now)  # no news
+    script.run(ELSEWHERE_TIME - 1.0)
+
+    assert len(script.times(Advertise)) == before
+    assert not script.search.is_advertising
+
+
+def test_search_advertises_again_when_the_other_program_is_heard_no_more() -> None:
+    script = Script().begin().session(is_connected=True, is_established=True)
+    before = len(script.times(Advertise))
+    script.search.advertises_elsewhere(script.now)
+    script.run(ELSEWHERE_TIME)
+
+    assert script.search.is_advertising
+    assert script.times(Advertise)[before:] == [ELSEWHERE_TIME]
+    assert script.search.advertises_elsewhere(script.now)
+
+
+def test_search_advertises_again_when_the_session_has_ended() -> None:
+    script = Script().begin().session(is_connected=True, is_established=True)
+    before = len(script.times(Advertise))
+    script.search.advertises_elsewhere(script.now)
+    script.run(10.0).session(is_connected=False)
+
+    assert script.times(Advertise)[before:] == [10.0]
+
+
+def test_search_still_leaves_advertising_to_another_program_when_the_interface_comes_back() -> None:
+    script = Script().begin()
+    before = len(script.times(Advertise))
+    script.search.advertises_elsewhere(script.now)
+    script.search.interface_changed(interface(is_up=False), script.now)
+    script.search.interface_changed(interface(), script.now)
+    script.search.lacks("without ears", script.now)
+    script.search.lacks("", script.now)
     script.run(100.0)
 
     assert len(script.times(Advertise)) == before
+
+
+def test_search_advertises_when_it_no_longer_lacks_what_it_takes() -> None:
+    script = Script()
+    script.search.interface_changed(interface(), 0.0)
+    script.search.lacks("without ears", 0.0)
+    script.run(5.0)
+    script.search.lacks("", script.now)
+    script.run(1.0)
+
+    assert script.times(Advertise) == [5.0]
 
 
 def test_search_answers_a_solicitation() -> None:

@@ -286,12 +286,14 @@ def test_unnumbered_peer_advertises_from_its_source_address() -> None:
 def test_unnumbered_peer_leaves_advertising_to_another_program(caplog: pytest.LogCaptureFixture) -> None:
     async def test(lab: Lab) -> None:
         lab.begin()
-        lab.hear(Advertisement(OURS))
+        for _ in range(3):
+            lab.hear(Advertisement(OURS))
         lab.hear(Solicitation())
         await settled()
+        lab.peers.remove(ETH)
 
         assert not any(data == advertisement(MAC) for data, _, _ in lab.sockets[0].sent)
-        assert "another program on this host advertises on eth0" in caplog.text
+        assert caplog.text.count("another program on this host advertises on eth0") == 1
 
     with caplog.at_level(logging.WARNING):
         in_lab(test)
@@ -332,6 +334,51 @@ def test_unnumbered_peer_without_netlink_says_what_would_help() -> None:
             "allow netlink sockets (AF_NETLINK), or name the peer by its address"
         )
         assert lab.incoming(THEIRS)
+
+    in_lab(test)
+
+
+def test_unnumbered_peer_watches_the_interface_once_that_is_possible(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("rhi.net.unnumbered.FIRST_INTERVAL", 0.001)
+
+    async def test(lab: Lab) -> None:
+        lab.monitor_error = OSError(errno.EMFILE, "no")
+        lab.add()
+        await asyncio.sleep(0.01)
+        lab.monitor_error = None
+        while not lab.monitors:
+            await asyncio.sleep(0.001)
+        lab.monitors[-1].tell(kernel.link(), kernel.address())
+        lab.monitors[-1].tell(kernel.neighbour(flags=kernel.ROUTER))
+        while not lab.session.points:
+            await asyncio.sleep(0.001)
+
+        assert lab.session.points == ["fe80::2%eth0"]
+        assert caplog.text.count("cannot be watched") == 1
+
+    in_lab(test)
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENODEV])
+def test_unnumbered_peer_that_could_not_listen_tries_again_when_it_asks(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rhi.net.neighbour_search.FIRST_INTERVAL", 0.001)
+
+    async def test(lab: Lab) -> None:
+        lab.discovery_error = OSError(number, "no")
+        lab.begin()
+        await settled()
+        assert lab.sockets == []
+        lab.discovery_error = None
+        while not (lab.sockets and lab.sockets[0].sent):
+            await asyncio.sleep(0.001)
+
+        assert len(lab.sockets) == 1
+        while (advertisement(MAC), ALL_NODES, None) not in lab.sockets[0].sent:
+            await asyncio.sleep(0.001)
 
     in_lab(test)
 

@@ -23,7 +23,7 @@ from typing import Final, NamedTuple
 
 from rhi.net.interfaces import Interface
 from rhi.net.netlink import Standing
-from rhi.net.router_discovery import MIN_DELAY_BETWEEN, AdvertisementSchedule
+from rhi.net.router_discovery import CALM_INTERVAL, MIN_DELAY_BETWEEN, AdvertisementSchedule
 
 MAX_CANDIDATES: Final = 16
 # Listed by name in a reason.
@@ -42,6 +42,9 @@ SOLICITATION_INTERVAL: Final = 4.0
 # MAX_UNICAST_SOLICIT and RETRANS_TIMER (RFC 4861 §10): how often a neighbour is asked before it is dropped.
 MAX_QUESTIONS: Final = 3
 QUESTION_INTERVAL: Final = 1.0
+# Another program on this host that has not advertised for so long does so no more, or it was a forgery: three
+# times what RFC 4861 §6.2.1 has for the usual interval.
+ELSEWHERE_TIME: Final = 3 * CALM_INTERVAL[1]
 
 
 class Connect(NamedTuple):
@@ -98,6 +101,7 @@ class NeighbourSearch:
         self._candidates: dict[IPv6Address, _Candidate] = {}
         self._random = random
         self._advertisements = AdvertisementSchedule(random)
+        self._elsewhere_until: float | None = None
         self._lack = ""
         self._is_attending = False
         self._is_connected = False
@@ -132,7 +136,7 @@ class NeighbourSearch:
         elif not self._is_attending:
             self._is_attending = True
             self._actions.append(Attend(True))
-            self._advertisements.start(now)
+            self._begin_advertising(now)
             self._begin_asking(now)
             self._choose(now)
 
@@ -165,15 +169,24 @@ class NeighbourSearch:
         """Somebody on the link asks for routers."""
         self._advertisements.solicited(now)
 
-    def advertises_elsewhere(self) -> None:
-        """Another program on this host advertises from our address: ours would take back what it says."""
-        self._advertisements.stop()
+    def advertises_elsewhere(self, now: float) -> bool:
+        """Another program on this host advertises from our address: ours would take back what it says.
 
-    def lacks(self, what: str) -> None:
+        Anybody on the link can pretend that, so it holds for a time, and no longer than the session. Returns
+        whether it is new.
+        """
+        is_new = self._elsewhere_until is None
+        self._elsewhere_until = now + ELSEWHERE_TIME
+        self._advertisements.stop()
+        return is_new
+
+    def lacks(self, what: str, now: float) -> None:
         """What the search has to do without, told while there is nobody; empty when it has all it needs."""
-        self._lack = what
+        had_lack, self._lack = bool(self._lack), what
         if what:
             self._advertisements.stop()
+        elif had_lack and self._is_attending:
+            self._begin_advertising(now)
 
     def session_changed(self, now: float, *, is_connected: bool, is_established: bool) -> None:
         """What has become of the session: a connection is there, and how far it has come."""
@@ -185,6 +198,7 @@ class NeighbourSearch:
             self._begin_asking(now)
             self._choose(now)
         if was_established and not is_established:
+            self._is_elsewhere_no_more(now)
             self._advertisements.hurry(now)
 
     def accepted(self, address: IPv6Address, now: float) -> None:
@@ -201,12 +215,19 @@ class NeighbourSearch:
             self._ask(now)
         if self._verify_at is not None and self._verify_at <= now:
             self._verify(now)
+        if self._elsewhere_until is not None and self._elsewhere_until <= now:
+            self._is_elsewhere_no_more(now)
         due = self._advertisements.next_at
         if due is not None and due <= now:
             self._actions.append(Advertise())
             self._advertisements.sent(now, is_calm=self._is_established)
 
     # Polls and getters
+
+    @property
+    def is_advertising(self) -> bool:
+        """Advertisements are sent, by us and not by another program."""
+        return self._advertisements.next_at is not None
 
     @property
     def candidates(self) -> list[IPv6Address]:
@@ -226,7 +247,13 @@ class NeighbourSearch:
 
     def next_timeout(self) -> float:
         """The instant at which to call `handle_timeout`; infinity when nothing is due."""
-        dues = (self._choose_at, self._ask_at, self._verify_at, self._advertisements.next_at)
+        dues = (
+            self._choose_at,
+            self._ask_at,
+            self._verify_at,
+            self._elsewhere_until,
+            self._advertisements.next_at,
+        )
         return min((due for due in dues if due is not None), default=float("inf"))
 
     # How the choice is made
@@ -301,6 +328,16 @@ class NeighbourSearch:
                     del self._candidates[address]
                     break
         return len(self._candidates) < MAX_CANDIDATES
+
+    def _begin_advertising(self, now: float) -> None:
+        if self._elsewhere_until is None and not self._lack:
+            self._advertisements.start(now)
+
+    def _is_elsewhere_no_more(self, now: float) -> None:
+        if self._elsewhere_until is not None:
+            self._elsewhere_until = None
+            if self._is_attending:
+                self._begin_advertising(now)
 
     def _begin_asking(self, now: float) -> None:
         self._interval = FIRST_INTERVAL

@@ -20,7 +20,17 @@ from rhi.model.parameters import Parameters
 from rhi.model.status import State
 from rhi.net.endpoint import PeerAddress, PeerInterface, os_error_text
 from rhi.net.interfaces import Interface, InterfaceMonitor
-from rhi.net.neighbour_search import Advertise, Ask, Attend, Connect, NeighbourSearch, Verify, Wait
+from rhi.net.neighbour_search import (
+    FIRST_INTERVAL,
+    LAST_INTERVAL,
+    Advertise,
+    Ask,
+    Attend,
+    Connect,
+    NeighbourSearch,
+    Verify,
+    Wait,
+)
 from rhi.net.netlink import Neighbour
 from rhi.net.router_discovery import (
     ALL_NODES,
@@ -71,19 +81,15 @@ class UnnumberedPeers:
         self._system = system or System()
         self._peers: dict[str, _UnnumberedPeer] = {}
         self._monitor: InterfaceMonitor | None = None
+        self._retry: asyncio.TimerHandle | None = None
+        self._interval = FIRST_INTERVAL
 
     def add(self, interface: PeerInterface, session: PeerSession) -> None:
         """Look for the neighbour of a session that has not begun yet."""
         peer = _UnnumberedPeer(interface.name, session, self._random, self._system)
         self._peers[interface.name] = peer
         if self._monitor is None:
-            try:
-                self._monitor = self._system.monitor(self._changed, self._neighbour_seen)
-            except OSError as error:
-                peer.give_up(
-                    f"Interface {interface.name} cannot be watched ({os_error_text(error)}); "
-                    "allow netlink sockets (AF_NETLINK), or name the peer by its address"
-                )
+            self._watch()
         elif self._monitor.table is not None:
             # asks for neighbours too, which this peer has not been told of
             self._monitor.ask_again()
@@ -99,6 +105,10 @@ class UnnumberedPeers:
         for peer in self._peers.values():
             peer.close()
         self._peers.clear()
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        self._interval = FIRST_INTERVAL
         if self._monitor is not None:
             self._monitor.close()
             self._monitor = None
@@ -113,6 +123,19 @@ class UnnumberedPeers:
         """The session for a connection that has come in from `address`; None when it is none of theirs."""
         peer = self._peers.get(address.zone) if address.zone is not None else None
         return peer.session if peer is not None and peer.let_in(address) else None
+
+    def _watch(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        try:
+            self._monitor = self._system.monitor(self._changed, self._neighbour_seen)
+        except OSError as error:
+            for peer in self._peers.values():
+                peer.cannot_watch(os_error_text(error))
+            # as when file descriptors have run out
+            self._retry = asyncio.get_running_loop().call_later(self._interval, self._watch)
+            self._interval = min(LAST_INTERVAL, 2 * self._interval)
 
     def _changed(self) -> None:
         table = None if self._monitor is None else self._monitor.table
@@ -137,18 +160,26 @@ class _UnnumberedPeer:
         self._discovery: DiscoverySocket | None = None
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._is_unwatched = False
         session.suspend("")
 
     # What is heard and told
 
-    def give_up(self, reason: str) -> None:
-        """There is no way to look for the neighbour; it may still connect to us."""
+    def cannot_watch(self, error: str) -> None:
+        """There is no way to look for the neighbour yet; it may still connect to us."""
+        if self._is_unwatched:
+            return
+        self._is_unwatched = True
+        reason = (
+            f"Interface {self._name} cannot be watched ({error}); "
+            "allow netlink sockets (AF_NETLINK), or name the peer by its address"
+        )
         log.warning("peer %s: %s", self.session.name, reason)
         self.session.suspend(reason)
 
     def close(self) -> None:
         """Advertise for the last time (RFC 4861 §6.2.5), and look no more."""
-        if self._discovery is not None:
+        if self._search.is_advertising:
             self._advertise()
         self._attend(False)
         if self._timer is not None:
@@ -223,23 +254,23 @@ class _UnnumberedPeer:
         try:
             self._discovery = self._system.discovery(self._name, self._interface.link.index, self._heard)
         except PermissionError:
-            self._search.lacks(NO_RIGHT)
-            return
+            lack = NO_RIGHT
         except OSError as error:
-            self._search.lacks(f"router advertisements are neither heard nor sent ({os_error_text(error)})")
-            return
-        self._search.lacks("" if self._discovery.can_advertise else NO_RIGHT)
+            lack = f"router advertisements are neither heard nor sent ({os_error_text(error)})"
+        else:
+            lack = "" if self._discovery.can_advertise else NO_RIGHT
+        self._search.lacks(lack, self._loop.time())
 
     def _heard(self, heard: Heard) -> None:
         now = self._loop.time()
         match heard:
             case Advertisement(source) if self._is_ours(source):
-                log.warning(
-                    "peer %s: another program on this host advertises on %s; leaving that to it",
-                    self.session.name,
-                    self._name,
-                )
-                self._search.advertises_elsewhere()
+                if self._search.advertises_elsewhere(now):
+                    log.warning(
+                        "peer %s: another program on this host advertises on %s; leaving that to it",
+                        self.session.name,
+                        self._name,
+                    )
             case Advertisement(source):
                 self._search.seen(source, now, is_router=True)
             case EchoReply(source, sequence):
@@ -254,6 +285,8 @@ class _UnnumberedPeer:
         return self._interface is not None and address in self._interface.addresses
 
     def _ask(self, *, solicits: bool) -> None:
+        if self._discovery is None:
+            self._attend(True)  # what was in the way may have passed
         if self._discovery is None or self._interface is None:
             return
         if solicits and self._discovery.can_advertise:

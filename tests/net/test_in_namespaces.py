@@ -67,6 +67,27 @@ print(json.dumps({
 }))
 """
 
+KEYED = """
+import rhi, json, sys, time
+names = json.loads(sys.argv[1])
+peers = {
+    name: rhi.Parameters(as_number=65001, passive=True, multiprotocol=True, password=password)
+    for name, password in names.items()
+}
+pool = rhi.Pool("192.0.2.10", peers, ["2001:db8::1"], listen=["[::]:1790"])
+print("ready", flush=True)
+sys.stdin.read()
+pool.close()
+"""
+
+UNSIGNED = """
+import socket, sys
+with socket.socket(socket.AF_INET6) as sock:
+    sock.settimeout(20)
+    sock.connect(("fe80::1", 1790, 0, socket.if_nametoindex("uplink")))
+    print(len(sock.recv(4096)))
+"""
+
 
 @contextmanager
 def server(namespace: Namespace, host: str, zone: str = "") -> Iterator[None]:
@@ -102,6 +123,29 @@ def test_link_local_peer_with_its_zone(by_number: bool) -> None:
     assert status["local_ip"].startswith("fe80::")
     # a link-local address is no next hop for others (seed defect 4)
     assert status["held_back"] == {"no_next_hop": 1}
+
+
+@pytest.mark.parametrize(
+    ("passwords", "is_let_in"),
+    [
+        ({"uplink": "one", "elsewhere": "two"}, False),
+        ({"uplink": "one", "elsewhere": None}, False),
+        ({"uplink": None, "elsewhere": "two"}, True),
+    ],
+)
+def test_unsigned_connection_on_a_link_is_closed_without_a_word_where_its_peer_has_a_password(
+    passwords: dict[str, str | None], is_let_in: bool
+) -> None:
+    """Links that differ share no key on the listener: the kernel lets everybody in, and we must not."""
+    with two_hosts() as (near, far):
+        command = near.command([sys.executable, "-c", KEYED, json.dumps(passwords)])
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            octets = int(far.run(sys.executable, "-c", UNSIGNED))
+            process.communicate(timeout=10)
+
+    assert (octets > 0) == is_let_in
 
 
 def test_peer_without_a_route_fails_at_once() -> None:

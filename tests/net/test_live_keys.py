@@ -3,6 +3,7 @@
 import errno
 import logging
 import socket
+import threading
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -15,6 +16,7 @@ from rhi.model.events import SessionDown, SessionUp
 from rhi.model.tcp_ao import AoKey
 from rhi.net.keys import SocketKeys
 from rhi.net.sockopt import set_md5_key
+from rhi.net.tcp_ao import add_ao_key
 from tests.net.raw import Events, RawListener, RawPeer, wait_until
 from tests.net.test_security import KEY, WRONG, active, established, needs_md5, passive
 
@@ -152,7 +154,124 @@ def test_socket_keys_sets_only_what_changes(monkeypatch: pytest.MonkeyPatch) -> 
         keys.set(sock, {one: b"a", two: b"b"})
         keys.set(sock, {two: b"c"})
 
-    assert calls == [("192.0.2.0/24", b"b"), ("192.0.2.1/32", b""), ("192.0.2.0/24", b"c")]
+    assert calls == [("192.0.2.0/24", b"b"), ("192.0.2.0/24", b"c"), ("192.0.2.1/32", b"")]
+
+
+@pytest.mark.parametrize("refused", ["192.0.2.2/32", "192.0.2.1/32"])
+def test_socket_keys_are_those_from_before_when_the_kernel_refuses_one(
+    refused: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel: dict[str, bytes] = {}
+
+    def set_key(sock: object, network: object, key: bytes) -> None:
+        if str(network) == refused and key != b"a":
+            raise SocketOptionError(errno.ENOMEM, "no room")
+        kernel[str(network)] = key
+
+    monkeypatch.setattr("rhi.net.keys.set_md5_key", set_key)
+    gone, changed, new = ip_network("192.0.2.1"), ip_network("192.0.2.0/24"), ip_network("192.0.2.2")
+    with socket.socket() as sock:
+        keys = SocketKeys()
+        keys.set(sock, {gone: b"a", changed: b"a"})
+        with pytest.raises(SocketOptionError):
+            keys.set(sock, {changed: b"b", new: b"b"})
+
+    assert {network: key for network, key in kernel.items() if key} == {
+        "192.0.2.1/32": b"a",
+        "192.0.2.0/24": b"a",
+    }
+    assert [keys.held_for(ip_address(host)) for host in ("192.0.2.1", "192.0.2.2")] == [b"a", b"a"]
+
+
+def test_socket_keys_tells_the_secret_of_the_longest_match() -> None:
+    keys = SocketKeys(
+        {
+            ip_network("192.0.2.0/24"): b"all",
+            ip_network("192.0.2.1"): b"one",
+            ip_network("fe80::/10"): b"links",
+        }
+    )
+
+    held = {
+        host: keys.held_for(ip_address(host))
+        for host in ("192.0.2.1", "192.0.2.9", "fe80::1", "192.0.3.1", "::")
+    }
+    assert held == {
+        "192.0.2.1": b"one",
+        "192.0.2.9": b"all",
+        "fe80::1": b"links",
+        "192.0.3.1": None,
+        "::": None,
+    }
+
+
+@needs_md5
+def test_configure_that_the_kernel_has_no_room_for_leaves_all_listeners_their_keys(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first listener takes the new key, the second one does not; the key of the peer was to go."""
+    other, calls = "127.0.0.2", []
+
+    def set_key(sock: socket.socket, network: Any, key: bytes) -> None:
+        if str(network) == f"{other}/32" and key:
+            calls.append(key)
+            if len(calls) == 2:
+                raise SocketOptionError(errno.ENOMEM, "no room")
+        set_md5_key(sock, network, key)
+
+    with rhi.Pool("192.0.2.2", {HOST: passive(password=KEY)}, listen=[(HOST, 0), (HOST, 0)]) as pool:
+        monkeypatch.setattr("rhi.net.keys.set_md5_key", set_key)
+        pool.configure({other: passive(password=KEY)})
+        wait_until(lambda: "configure: no room; nothing is changed" in caplog.messages, "the refusal")
+
+        assert list(pool.status()) == [HOST]
+        for address in pool.listen_addresses:
+            with socket.socket() as sock:
+                sock.settimeout(0.3)
+                with pytest.raises(TimeoutError):
+                    sock.connect((HOST, address.port))
+            with socket.socket() as sock:
+                sock.bind((other, 0))
+                sock.settimeout(10)
+                sock.connect((HOST, address.port))
+
+
+@pytest.mark.parametrize("option", [set_md5_key, add_ao_key])
+def test_key_that_the_kernel_has_no_room_for_says_what_to_raise(option: Any) -> None:
+    class Full:
+        def setsockopt(self, *arguments: object) -> None:
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    key = b"key" if option is set_md5_key else AoKey("key", 1, 1)
+
+    with pytest.raises(SocketOptionError, match=r"no room for more keys .* net\.core\.optmem_max"):
+        option(Full(), ip_address(HOST), key)
+
+
+@needs_md5
+def test_live_key_that_the_kernel_refuses_to_an_attempt_keeps_the_new_parameters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with RawListener(HOST) as listener:
+        give(listener.sock, KEY)
+        slow = {"connect_timeout": 30, "connect_retry_time": 30}
+        with rhi.Pool("192.0.2.1", {HOST: listener.parameters(password=WRONG, **slow)}) as pool:
+            wait_until(lambda: pool.status()[HOST].connection_attempts == 1, "an attempt")
+            refused = threading.Event()
+
+            def refuse_once(sock: socket.socket, network: Any, key: bytes) -> None:
+                if key and sock.fileno() >= 0 and not refused.is_set() and sock.getsockname()[1]:
+                    refused.set()
+                    raise SocketOptionError(errno.ENOMEM, "no room")
+                set_md5_key(sock, network, key)
+
+            monkeypatch.setattr("rhi.net.keys.set_md5_key", refuse_once)
+            retry = {"connect_timeout": 30, "connect_retry_time": 0.1}
+            pool.configure({HOST: listener.parameters(password=KEY, **retry)})
+
+            listener.accept().establish()
+            wait_until(lambda: established(pool, HOST), "session")
+            assert refused.is_set()
 
 
 @needs_md5

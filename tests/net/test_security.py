@@ -106,6 +106,22 @@ def test_md5_key_holds_for_dynamic_peers() -> None:
 
 
 @needs_md5
+def test_md5_key_of_a_prefix_does_not_let_in_a_peer_inside_that_has_none() -> None:
+    dynamic = {"127.0.0.0/8": passive(password=KEY)}
+    with (
+        rhi.Pool(
+            "192.0.2.2", {"127.0.0.1": passive()}, listen=["127.0.0.1:0"], dynamic_peers=dynamic
+        ) as server,
+        socket.socket() as sock,
+    ):
+        set_md5_key(sock, to_address("127.0.0.1", "peer"), KEY.encode())
+        sock.settimeout(10)
+        sock.connect(("127.0.0.1", server.listen_addresses[0].port))
+
+        assert RawPeer(sock).is_closed_silently()
+
+
+@needs_md5
 def test_md5_key_of_a_new_peer_is_asked_for_at_once() -> None:
     with rhi.Pool("192.0.2.2", listen=["127.0.0.1:0"]) as server:
         server.configure({"127.0.0.1": passive(password=KEY)})

@@ -56,6 +56,13 @@ def test_unnumbered_peers_have_a_password_towards_us_when_all_on_links_agree(
     assert any(network == LINK_LOCAL for network, _ in found) == is_keyed
 
 
+def test_unnumbered_peers_whose_tcp_ao_keys_differ_have_none_towards_us() -> None:
+    one, two = (rhi.Parameters(as_number=65001, ao_keys=[rhi.AoKey(key, 1, 1)]) for key in ("one", "two"))
+
+    assert networks(parse_peers({"eth0": one, "eth1": two})) == []
+    assert [network for network, _ in networks(parse_peers({"eth0": one, "eth1": one}))] == [LINK_LOCAL]
+
+
 def test_unnumbered_peer_waits_for_an_interface_that_is_not_there() -> None:
     events = Events()
     with rhi.Pool("192.0.2.10", {NOT_THERE: US}, observer=events) as pool:

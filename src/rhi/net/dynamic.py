@@ -22,6 +22,7 @@ from rhi.model.parameters import Parameters
 from rhi.model.prefix import IPAddress, IPNetwork
 from rhi.model.wording import shown
 from rhi.net.endpoint import PeerAddress
+from rhi.net.keys import Secret, secret_of
 from rhi.net.session import PeerSession
 
 MAX_DYNAMIC_PEERS: Final = 1000
@@ -92,14 +93,18 @@ class DynamicSessions:
         # when an address will have its whole burst again; who was admitted last comes last
         self._rested_at: dict[IPAddress, float] = {}
 
-    def admit(self, address: PeerAddress, port: int) -> PeerSession | None:
-        """A session for a connection that has come in; None for that of a stranger, or above a limit."""
+    def admit(self, address: PeerAddress, port: int, held: Secret | None) -> PeerSession | None:
+        """A session for a connection that has come in; None for that of a stranger, or above a limit.
+
+        `held` is what the listener has for it: None also where the prefix is to have another.
+        """
         source = address.address
         if len(self._held) >= self._limit or self._sources[source] >= self._limit_per_source:
             return None
         for network, parameters in self._peers:
             if source in network:
-                return self._add(address, port, parameters) if self._is_slow_enough(source) else None
+                may_enter = secret_of(parameters) == held and self._is_slow_enough(source)
+                return self._add(address, port, parameters) if may_enter else None
         return None
 
     def closed(self, session: PeerSession) -> None:

@@ -1,17 +1,19 @@
 """Which keys sockets have: TCP MD5 (RFC 2385) or TCP-AO (RFC 5925), by where the other end is.
 
 What is wanted is a mapping from addresses and prefixes to secrets; `SocketKeys` brings one socket there, and
-touches nothing that stays as it is. `require_keys` says beforehand whether the kernel can do it at all.
+touches nothing that stays as it is. What it cannot reach it leaves: a socket without the key of a peer would
+let in who has none. `require_keys` says beforehand whether the kernel can do it at all.
 """
 
 import errno
 import socket
 from collections.abc import Iterable, Mapping
-from ipaddress import ip_address
+from contextlib import suppress
+from ipaddress import ip_address, ip_network
 from typing import Final
 
 from rhi.model.parameters import Parameters
-from rhi.model.prefix import IPNetwork
+from rhi.model.prefix import IPAddress, IPNetwork
 from rhi.model.tcp_ao import AoKey
 from rhi.net.sockopt import set_md5_key
 from rhi.net.tcp_ao import add_ao_key, delete_ao_key
@@ -53,24 +55,69 @@ class SocketKeys:
     def __init__(self, held: Mapping[IPNetwork, Secret] | None = None, *, listens: bool = False) -> None:
         """`held` is what it has already: an accepted socket has its peer's from the listening one."""
         self._held: dict[IPNetwork, Secret] = dict(held or {})
+        self._lengths = _lengths(self._held)
         self._listens = listens
 
     def set(self, sock: socket.socket, wanted: Mapping[IPNetwork, Secret]) -> None:
-        """Have exactly these keys; a secret that stays is not touched, and one that changes is never missing.
+        """Have exactly these keys; what stays is not touched, and a password that changes is never missing.
+
+        What is to go goes last: nothing has gone yet when the kernel refuses what is to come.
 
         Raises:
-            SocketOptionError: the kernel refuses one.
+            SocketOptionError: the kernel refuses one; the keys are those from before.
         """
-        for peers in [peers for peers in self._held if peers not in wanted]:
-            _remove(sock, peers, self._held.pop(peers))
-        for peers, secret in wanted.items():
-            held = self._held.get(peers)
-            if held == secret:
-                continue
-            if held is not None and not (isinstance(held, bytes) and isinstance(secret, bytes)):
-                _remove(sock, peers, self._held.pop(peers))
+        before = dict(self._held)
+        try:
+            for peers, secret in wanted.items():
+                self._put(sock, peers, secret)
+            for peers in [peers for peers in before if peers not in wanted]:
+                self._take(sock, peers)
+        except OSError:
+            self._restore(sock, before)
+            raise
+        finally:
+            self._lengths = _lengths(self._held)
+
+    def held_for(self, address: IPAddress) -> Secret | None:
+        """The secret that the kernel checks connections from `address` with: that of the longest match."""
+        # of lengths there are few: who connects must not have us look at a thousand keys
+        for length in self._lengths:
+            if length <= address.max_prefixlen:
+                secret = self._held.get(ip_network((address, length), strict=False))
+                if secret is not None:
+                    return secret
+        return None
+
+    def _put(self, sock: socket.socket, peers: IPNetwork, secret: Secret) -> None:
+        held = self._held.get(peers)
+        if held == secret:
+            return
+        if held is not None and not (isinstance(held, bytes) and isinstance(secret, bytes)):
+            self._take(sock, peers)
+        try:
             _add(sock, peers, secret, has_first=not self._listens)
-            self._held[peers] = secret
+        except OSError:
+            if not isinstance(secret, bytes):
+                with suppress(OSError):
+                    _remove(sock, peers, secret)  # the first ones of several
+            raise
+        self._held[peers] = secret
+
+    def _take(self, sock: socket.socket, peers: IPNetwork) -> None:
+        _remove(sock, peers, self._held[peers])
+        del self._held[peers]
+
+    def _restore(self, sock: socket.socket, before: Mapping[IPNetwork, Secret]) -> None:
+        for peers in [peers for peers in self._held if peers not in before]:
+            with suppress(OSError):
+                self._take(sock, peers)
+        for peers, secret in before.items():
+            with suppress(OSError):
+                self._put(sock, peers, secret)
+
+
+def _lengths(networks: Iterable[IPNetwork]) -> list[int]:
+    return sorted({network.prefixlen for network in networks}, reverse=True)
 
 
 def _add(sock: socket.socket, peers: IPNetwork, secret: Secret, *, has_first: bool) -> None:

@@ -50,9 +50,9 @@ class Listener:
         self,
         address: ListenAddress,
         security: Security,
-        find: Callable[[PeerAddress, int], PeerSession | None],
+        find: Callable[[PeerAddress, int, Secret | None], PeerSession | None],
     ) -> None:
-        """`find` returns the session that a connection from an address and port belongs to.
+        """`find` returns the session that a connection belongs to, by its address, its port and our secret.
 
         Raises:
             ListenError: the address is in use, not ours, or the port is not permitted.
@@ -77,7 +77,7 @@ class Listener:
         """Have the kernel see to `security` for connections from now on; those that exist go on as they are.
 
         Raises:
-            SocketOptionError: the kernel refuses a key.
+            SocketOptionError: the kernel refuses a key; the keys are those from before.
         """
         version = 4 if self._socket.family == socket.AF_INET else 6
         wanted = {peers: key for peers, key in security.keys.items() if peers.version == version}
@@ -110,7 +110,7 @@ class Listener:
             self._loop.add_reader(self._socket, self._accept)
 
     def _take(self, sock: socket.socket, remote: PeerAddress, port: int) -> None:
-        session = self._find(remote, port)
+        session = self._find(remote, port, self._keys.held_for(remote.address))
         if session is None:
             sock.close()
             return

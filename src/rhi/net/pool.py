@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Network, ip_network
 from typing import Any, Final
@@ -24,7 +25,7 @@ from rhi.net.drain_plan import DrainPlan
 from rhi.net.dynamic import DynamicLimits, DynamicSessions
 from rhi.net.endpoint import ListenAddress, PeerAddress, PeerInterface, parse_peer
 from rhi.net.key_watch import KeyWatch
-from rhi.net.keys import require_keys, secret_of
+from rhi.net.keys import Secret, require_keys, secret_of
 from rhi.net.listener import Listener, Security
 from rhi.net.session import PeerSession
 from rhi.net.unnumbered import NOWHERE, UnnumberedPeers, for_interface
@@ -107,8 +108,8 @@ def _items(peers: PeerMap | DynamicPeers, what: str) -> Iterable[tuple[Any, Para
 def _networks(peers: ParsedPeers) -> list[tuple[IPNetwork, Parameters]]:
     """Where the connections of peers come from; for unnumbered ones, any link-local address.
 
-    The kernel does not tell interfaces apart: where peers on links differ in their passwords, unnumbered ones
-    have none towards us, and are only connected to.
+    The kernel does not tell interfaces apart: where peers on links differ in their secrets, listeners hold
+    none for unnumbered ones, whose connections are closed then unless they want none. We connect to them.
     """
     found: list[tuple[IPNetwork, Parameters]] = []
     on_links = []
@@ -120,7 +121,7 @@ def _networks(peers: ParsedPeers) -> list[tuple[IPNetwork, Parameters]]:
     unnumbered = [
         parameters for address, (_, parameters) in peers.items() if isinstance(address, PeerInterface)
     ]
-    if unnumbered and len({parameters.password for parameters in on_links}) == 1:
+    if unnumbered and len({secret_of(parameters) for parameters in on_links}) == 1:
         found.append((LINK_LOCAL, unnumbered[0]))
     return found
 
@@ -157,6 +158,8 @@ class PoolDriver:
         self._started_at = self._loop.time()
         self._former_peers: set[IPAddress | str] = set()
         self._listeners: list[Listener] = []
+        self._secured = Security()
+        self._secrets: dict[PeerAddress | PeerInterface, Secret | None] = {}
         self._is_stopped = False
         self._is_waking = False
         self._completion: asyncio.TimerHandle | None = None
@@ -187,6 +190,7 @@ class PoolDriver:
                 listener.close()
             raise
         self._listeners += opened
+        self._secured = security
         if opened:
             self._key_watch.start()
 
@@ -199,16 +203,15 @@ class PoolDriver:
         """Have exactly these peers: add, change in place, remove. Nothing happens after `stop`.
 
         Raises:
-            SocketOptionError: a peer has a password or keys, and the kernel has no TCP MD5 or no TCP-AO;
-                nothing is changed then.
+            SocketOptionError: a peer has a password or keys, and the kernel has no TCP MD5, no TCP-AO, or
+                no room for so many keys; nothing is changed then.
         """
         if self._is_stopped:
             return
         require_keys(self._all_parameters(peers))
-        security = self._security(peers)
-        for listener in self._listeners:
-            listener.secure(security)
-        if any(secret_of(parameters) for _, parameters in peers.values()):
+        self._secure(self._security(peers))
+        self._secrets = {address: secret_of(parameters) for address, (_, parameters) in peers.items()}
+        if any(self._secrets.values()):
             self._key_watch.start()
         for address in [address for address in self._sessions if address not in peers]:
             self._remove(address)
@@ -417,14 +420,34 @@ class PoolDriver:
         self._leaving.discard(session)
         self._dynamic.closed(session)
 
-    def _find(self, address: PeerAddress, port: int) -> PeerSession | None:
-        """The session for a connection that has come in: a configured peer's, or a new dynamic one's."""
+    def _find(self, address: PeerAddress, port: int, held: Secret | None) -> PeerSession | None:
+        """The session for a connection that has come in: a configured peer's, or a new dynamic one's.
+
+        The listener holds `held` for it. Where that is not what the peer is to have, as links share addresses
+        and the kernel does not tell them apart, the connection is nobody's.
+        """
+        for peer in (address, PeerInterface(address.zone or "")):
+            if self._secrets.get(peer, held) != held:
+                return None
         known = self._sessions.get(address) or self._unnumbered.find(address)
-        return known or self._dynamic.admit(address, port)
+        return known or self._dynamic.admit(address, port, held)
 
     def _all_parameters(self, peers: ParsedPeers) -> list[Parameters]:
         dynamic = [parameters for _, parameters in self._dynamic_peers]
         return [*dynamic, *(parameters for _, parameters in peers.values())]
+
+    def _secure(self, security: Security) -> None:
+        """Have all listeners ask for it, or leave all as they are."""
+        try:
+            for listener in self._listeners:
+                listener.secure(security)
+        except OSError:
+            for listener in self._listeners:
+                # what cannot be put back is not held, and nobody gets in for want of it
+                with suppress(OSError):
+                    listener.secure(self._secured)
+            raise
+        self._secured = security
 
     def _security(self, peers: ParsedPeers) -> Security:
         """What listeners ask for. Changed keys count at once: they are for the next connection."""

@@ -383,8 +383,14 @@ class PeerSession:
 
     def _change_keys(self, wanted: dict[IPNetwork, Secret]) -> None:
         """Sign and check with another TCP MD5 key, or none, also on connections that exist."""
-        for number, sock in self._dialed.items():
-            self._keys[number].set(sock, wanted)
+        for number, sock in list(self._dialed.items()):
+            try:
+                self._keys[number].set(sock, wanted)
+            except OSError as error:
+                task = self._dialing.get(number)
+                if task is not None:
+                    task.cancel()
+                    self._dial_failed(number, error.strerror or str(error))
         for number, connection in self._connections.items():
             if connection.is_closing or number not in self._keys:
                 continue

@@ -3,6 +3,7 @@
 Options are set only when asked for. What the kernel refuses is a SocketOptionError with one sentence.
 """
 
+import errno
 import fcntl
 import socket
 import struct
@@ -45,9 +46,8 @@ def set_md5_key(sock: socket.socket, peers: IPAddress | IPNetwork, key: bytes) -
         require_linux()
         sock.setsockopt(socket.IPPROTO_TCP, option, value)
     except OSError as error:
-        raise SocketOptionError(
-            error.errno, f"TCP MD5 for {peers}: not possible on this system ({os_error_text(error)})"
-        ) from None
+        problem = no_room(error) or f"not possible on this system ({os_error_text(error)})"
+        raise SocketOptionError(error.errno, f"TCP MD5 for {peers}: {problem}") from None
 
 
 def set_ttl_security(sock: socket.socket) -> None:
@@ -97,6 +97,13 @@ def unacknowledged_bytes(sock: socket.socket) -> int:
         return int(struct.unpack("i", fcntl.ioctl(sock.fileno(), _SIOCOUTQ, b"\0\0\0\0"))[0])
     except OSError:
         return 0
+
+
+def no_room(error: OSError) -> str:
+    """What is wrong when a socket has as many keys as the kernel lets it; empty when it is something else."""
+    if error.errno != errno.ENOMEM:
+        return ""
+    return "the kernel has no room for more keys on one socket; raise the sysctl net.core.optmem_max"
 
 
 def sockaddr(address: IPAddress) -> bytes:

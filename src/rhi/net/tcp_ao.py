@@ -14,7 +14,7 @@ from rhi.errors import SocketOptionError
 from rhi.model.prefix import IPAddress, IPNetwork
 from rhi.model.tcp_ao import MAX_AO_KEY_BYTES, AoAlgorithm, AoKey
 from rhi.net.endpoint import os_error_text
-from rhi.net.sockopt import require_linux, sockaddr
+from rhi.net.sockopt import no_room, require_linux, sockaddr
 
 # <linux/tcp.h>
 _TCP_AO_ADD_KEY: Final = 38
@@ -93,8 +93,8 @@ def _set(sock: socket.socket, option: int, value: bytes, peers: IPAddress | IPNe
         require_linux()
         sock.setsockopt(socket.IPPROTO_TCP, option, value)
     except OSError as error:
-        raise SocketOptionError(
-            error.errno,
-            f"TCP-AO for {peers}: not possible on this system ({os_error_text(error)}); "
-            "it needs Linux 6.7 or newer, built with CONFIG_TCP_AO",
-        ) from None
+        problem = no_room(error) or (
+            f"not possible on this system ({os_error_text(error)}); "
+            "it needs Linux 6.7 or newer, built with CONFIG_TCP_AO"
+        )
+        raise SocketOptionError(error.errno, f"TCP-AO for {peers}: {problem}") from None

@@ -80,9 +80,13 @@ sys.stdin.read()
 pool.close()
 """
 
-UNSIGNED = """
+SIGNED = """
 import socket, sys
+from ipaddress import ip_address
+from rhi.net.sockopt import set_md5_key
 with socket.socket(socket.AF_INET6) as sock:
+    if sys.argv[1]:
+        set_md5_key(sock, ip_address("fe80::1"), sys.argv[1].encode())
     sock.settimeout(20)
     sock.connect(("fe80::1", 1790, 0, socket.if_nametoindex("uplink")))
     print(len(sock.recv(4096)))
@@ -126,15 +130,17 @@ def test_link_local_peer_with_its_zone(by_number: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("passwords", "is_let_in"),
+    ("passwords", "key", "is_let_in"),
     [
-        ({"uplink": "one", "elsewhere": "two"}, False),
-        ({"uplink": "one", "elsewhere": None}, False),
-        ({"uplink": None, "elsewhere": "two"}, True),
+        ({"uplink": "one", "elsewhere": "two"}, "", False),
+        ({"uplink": "one", "elsewhere": None}, "", False),
+        ({"uplink": None, "elsewhere": "two"}, "", True),
+        ({"fe80::2%uplink": "one", "fe80::2%lo": "two"}, "two", False),
+        ({"fe80::2%lo": "two", "fe80::2%uplink": "one"}, "one", True),
     ],
 )
-def test_unsigned_connection_on_a_link_is_closed_without_a_word_where_its_peer_has_a_password(
-    passwords: dict[str, str | None], is_let_in: bool
+def test_connection_on_a_link_without_the_password_of_its_peer_is_closed_without_a_word(
+    passwords: dict[str, str | None], key: str, is_let_in: bool
 ) -> None:
     """Links that differ share no key on the listener: the kernel lets everybody in, and we must not."""
     with two_hosts() as (near, far):
@@ -142,7 +148,7 @@ def test_unsigned_connection_on_a_link_is_closed_without_a_word_where_its_peer_h
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
-            octets = int(far.run(sys.executable, "-c", UNSIGNED))
+            octets = int(far.run(sys.executable, "-c", SIGNED, key))
             process.communicate(timeout=10)
 
     assert (octets > 0) == is_let_in

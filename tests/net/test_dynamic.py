@@ -103,7 +103,7 @@ class Doors:
 
     def admit(self, host: int) -> bool:
         address = PeerAddress(ip_network("2001:db8::/32")[host])
-        session = self._sessions.admit(address, 1)
+        session = self._sessions.admit(address, 1, None)
         if session is None:
             return False
         del self._sessions.by_name[session.name]

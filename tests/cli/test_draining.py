@@ -94,17 +94,17 @@ def drain_steps(child: Child) -> list[str]:
 
 @pytest.mark.slow
 def test_speak_drain_goes_before_the_end(peer: Peer) -> None:
-    with running(*peer.arguments("--drain", "1", "--message", "kernel"), A, B) as child:
+    with running(*peer.arguments("--drain", "3", "--message", "kernel"), A, B) as child:
         assert peer.has(route_1=False, route_2=False)
         child.process.send_signal(signal.SIGTERM)
         assert peer.has(route_1=True, route_2=True)
-        child.line("withdrawing in 1 s")
+        child.line("withdrawing in 3 s")
         assert peer.has()
         assert child.process.wait(PATIENCE) == 0
 
         assert drain_steps(child) == [
             "marking all of 2 routes for graceful shutdown",
-            "marked; withdrawing in 1 s",
+            "marked; withdrawing in 3 s",
             "withdrawing 2 routes",
             "done, 2 routes withdrawn",
         ]

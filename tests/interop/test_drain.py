@@ -130,6 +130,8 @@ def test_router_sees_the_marks_then_the_withdraw_then_the_cease(
             assert [route.local_pref for route in marked] == [0, 0]
         assert router.session_state(kind.source) == ESTABLISHED
         router.wait_gone(*routes)
+        # the drain's last step is ours to take: the signal of `stop` would give it up
+        wait_until(lambda: "drain 1: done" in speaker.explain(), "the drain is done")
         assert speaker.stop() == 0
         router.wait_notification(kind.source, ADMINISTRATIVE_SHUTDOWN)
         for prefix in routes:

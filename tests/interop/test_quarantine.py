@@ -127,6 +127,7 @@ def test_route_that_ends_a_session_of_many_is_parked_at_once_and_all_others_come
         assert [event["routes"] for event in speaker.events("routes_released")] == [[BAD]]
 
 
+@pytest.mark.feature("quarantine", on=Bird)
 def test_one_route_that_bird_finds_malformed_is_found_among_sixty_in_a_few_sessions(
     wire: tuple[Namespace, Namespace], tmp_path: Path
 ) -> None:
@@ -147,6 +148,7 @@ def test_one_route_that_bird_finds_malformed_is_found_among_sixty_in_a_few_sessi
         assert 1 < len(refusals(speaker)) <= 3
 
 
+@pytest.mark.feature("quarantine", on=Frr)
 @pytest.mark.parametrize("bad", [1, 5])
 def test_next_hop_that_frr_refuses_is_found_among_two_thousand_routes_and_mended(
     wire: tuple[Namespace, Namespace], tmp_path: Path, bad: int

@@ -49,6 +49,8 @@ make_venv() {
         install "$package" || fail "$hint"
         has_venv "$python" || fail "$hint"
     fi
+    # through a link, --clear would empty the environment of another tree
+    [ ! -L "$venv" ] || rm "$venv"
     "$python" -m venv --clear "$venv" || fail "the virtual environment $venv could not be made."
 }
 

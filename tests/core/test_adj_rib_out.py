@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rhi.core import adj_rib_out, block_view, route_block
-from rhi.core.adj_rib_out import AdjRibOut, count_passing, held_prefixes
+from rhi.core.adj_rib_out import AdjRibOut, HeldCopy, count_passing, held_routes
 from rhi.core.export import Exported, ExportPolicy
 from rhi.core.open_policy import Negotiated
 from rhi.core.route_table import RouteTable
@@ -63,6 +63,10 @@ def table_of(*routes: str, attributes: PathAttributes = PLAIN) -> RouteTable:
     for route in routes:
         table.announce(to_prefix(route), attributes)
     return table
+
+
+def held(copies: list[HeldCopy]) -> list[Prefix]:
+    return [prefix for prefix, _ in held_routes(copies)]
 
 
 def test_pull_empty_table_is_end_of_rib_once() -> None:
@@ -322,7 +326,7 @@ def test_count_passing_follows_the_filter() -> None:
     assert sum(count_passing(block, policy(reject=["203.0.113.1"])).values()) == 1
 
 
-def test_held_prefixes_are_in_address_order() -> None:
+def test_held_routes_are_in_address_order() -> None:
     table = table_of("203.0.113.2", "203.0.113.0/24", "10.0.0.0/8", "203.0.113.1", "0.0.0.0/0")
     made = rib(table)
     pulled(made)
@@ -330,10 +334,10 @@ def test_held_prefixes_are_in_address_order() -> None:
     table.replace({})
     pulled(made)
 
-    names = [str(prefix) for prefix in held_prefixes(copies)]
+    names = [str(prefix) for prefix in held(copies)]
 
     assert names == ["0.0.0.0/0", "10.0.0.0/8", "203.0.113.0/24", "203.0.113.1", "203.0.113.2"]
-    assert held_prefixes(made.routes()) == []
+    assert held(made.routes()) == []
 
 
 def test_two_peers_follow_one_table_at_their_own_pace() -> None:
@@ -347,7 +351,7 @@ def test_two_peers_follow_one_table_at_their_own_pace() -> None:
 
     pulled(slow)
 
-    assert held_prefixes(fast.routes()) == held_prefixes(slow.routes()) == [host(2)]
+    assert held(fast.routes()) == held(slow.routes()) == [host(2)]
     assert (fast.advertised, fast.withdrawn) == (2, 1)
     assert (slow.advertised, slow.withdrawn) == (1, 0)
 

@@ -25,6 +25,7 @@ from rhi.core.route_table import RouteTable
 from rhi.core.update_format import UpdateFormat
 from rhi.model.attributes import PathAttributes
 from rhi.model.prefix import Family, Prefix
+from rhi.model.sent import address_order
 from rhi.wire.iana import MessageType, RefreshSubtype
 from rhi.wire.messages import RouteRefreshMessage, encode_message
 from rhi.wire.update import end_of_rib_body
@@ -193,8 +194,12 @@ class AdjRibOut:
         self._views.clear()
 
     def routes(self) -> "list[HeldCopy]":
-        """Copies of what the peer holds, quickly made; `held_prefixes` reads them."""
+        """Copies of what the peer holds, quickly made; `held_routes` reads them."""
         return [(view.block, bytes(view.block.nlri), view.sent[:]) for view in self._views]
+
+    def exports(self) -> dict[int, Exported]:
+        """What the numbers in these copies stand for."""
+        return dict(self._exports.by_number)
 
     def held_back(self) -> dict[str, int]:
         """Number of routes that cannot be sent to this peer, by reason."""
@@ -280,14 +285,14 @@ def count_passing(block: RouteBlock, policy: ExportPolicy) -> Mapping[int, int]:
     return counts
 
 
-def held_prefixes(copies: list[HeldCopy]) -> list[Prefix]:
-    """The routes in copies made by `AdjRibOut.routes`, in address order."""
+def held_routes(copies: list[HeldCopy]) -> list[tuple[Prefix, int]]:
+    """The routes in copies made by `AdjRibOut.routes` in address order, and the number each was sent with."""
     found = []
     for block, nlri, sent in copies:
         record = block.record_size
         found += [
-            Prefix(block.family, block.length, nlri[slot * record + 1 : (slot + 1) * record])
+            (Prefix(block.family, block.length, nlri[slot * record + 1 : (slot + 1) * record]), number)
             for slot, number in enumerate(sent)
             if number != NOT_SENT
         ]
-    return sorted(found, key=lambda prefix: (prefix.family.afi, prefix.packed, prefix.length))
+    return sorted(found, key=lambda item: address_order(item[0]))

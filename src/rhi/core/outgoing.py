@@ -6,12 +6,13 @@ cannot be told is counted by reason.
 
 from ipaddress import IPv4Address
 
-from rhi.core.adj_rib_out import AdjRibOut, HeldCopy, count_passing
+from rhi.core.adj_rib_out import AdjRibOut, count_passing
 from rhi.core.events import EventLog
 from rhi.core.export import NOT_NEGOTIATED, ExportPolicy
 from rhi.core.open_policy import Negotiated, offered_families
 from rhi.core.quarantine import Quarantine
 from rhi.core.route_table import RouteTable
+from rhi.core.sent import SessionRoutes
 from rhi.model.events import EndOfRibSent, RoutesHeldBack
 from rhi.model.parameters import Parameters
 from rhi.model.prefix import FAMILY_OF_VERSION, Family, IPAddress
@@ -83,9 +84,11 @@ class Outgoing:
         """Routes the peer holds from us."""
         return sum(len(rib) for rib in self._ribs.values())
 
-    def routes(self) -> list[HeldCopy]:
-        """Copies of what the peer holds; see `AdjRibOut.routes`."""
-        return [copy for rib in self._ribs.values() for copy in rib.routes()]
+    def sent(self) -> SessionRoutes:
+        """A copy of what the peer holds."""
+        return SessionRoutes(
+            self._ribs, self._offered, self._negotiated, self._policy, self._quarantine.held()
+        )
 
     def configure(self, parameters: Parameters) -> None:
         """Send what comes out differently under other parameters."""
@@ -142,7 +145,7 @@ class Outgoing:
     def held_back(self) -> dict[str, int]:
         """Routes that the peer ought to have and is not sent, by reason."""
         found = self._quarantine.held_back()
-        for family in offered_families(self._parameters, FAMILY_OF_VERSION[self._local.version]):
+        for family in self._offered:
             rib = self._ribs.get(family)
             counts = self._not_negotiated(family) if rib is None else rib.held_back()
             for reason, count in counts.items():
@@ -154,6 +157,10 @@ class Outgoing:
         """The session is over: the peer holds nothing any more."""
         for rib in self._ribs.values():
             rib.close()
+
+    @property
+    def _offered(self) -> tuple[Family, ...]:
+        return offered_families(self._parameters, FAMILY_OF_VERSION[self._local.version])
 
     def _make_policy(self) -> ExportPolicy:
         return ExportPolicy(self._parameters, self._negotiated, self._local, self._router_id)

@@ -22,7 +22,6 @@ from ipaddress import IPv4Address
 from typing import Final
 
 from rhi.core.actions import Action, Connect, Disconnect
-from rhi.core.adj_rib_out import held_prefixes
 from rhi.core.collision import (
     COLLISION_LOST,
     COLLISION_WAIT,
@@ -43,6 +42,7 @@ from rhi.errors import NotificationError
 from rhi.model.events import MAX_LISTED, Event, SessionDown, SessionUp, StateChanged
 from rhi.model.parameters import Parameters
 from rhi.model.prefix import FAMILY_OF_CODES, IPAddress
+from rhi.model.sent import NOTHING_SENT
 from rhi.model.status import State, Status, WallClock
 from rhi.wire.iana import CeaseError, ErrorCode, OpenError
 from rhi.wire.messages import RouteRefreshMessage
@@ -376,7 +376,7 @@ class Peer:
         connection = self._session or next(reversed(self._connections.values()), None)
         negotiated = connection.negotiated if connection is not None else None
         outgoing = self._outgoing
-        copies = [] if outgoing is None else outgoing.routes()
+        sent = None if outgoing is None else outgoing.sent()
         advertised, withdrawn = self._count_routes()
         since = max(0.0, now - self._changed_at)
         retry_at = self._dialer.timers.deadline(Timer.CONNECT_RETRY)
@@ -407,7 +407,8 @@ class Peer:
             received_routes=self._incoming.routes,
             malformed_updates=self._incoming.malformed,
             quarantined=tuple(str(prefix) for prefix in self._quarantine.parked_routes()[:MAX_LISTED]),
-            read_adj_rib_out=lambda: [str(prefix) for prefix in held_prefixes(copies)],
+            sent=NOTHING_SENT if sent is None else sent,
+            read_adj_rib_out=lambda: [] if sent is None else [str(prefix) for prefix in sent.prefixes()],
         )
 
     # How things hang together

@@ -216,6 +216,11 @@ class Quarantine:
             found[SUSPECTED] = len(self._search.waiting)
         return found
 
+    def held(self) -> dict[str, dict[Prefix, Exported]]:
+        """Copies of what is held back, as it was sent, by reason."""
+        waiting = {} if self._search is None else self._search.waiting
+        return {QUARANTINED: dict(self.parked), SUSPECTED: dict(waiting)}
+
     def parked_routes(self) -> list[Prefix]:
         """Those that are wanted, in address order."""
         found = [prefix for prefix in self.parked if prefix in self._table]

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from rhi.model.sent import NOTHING_SENT, SentRoutes
+
 # Tells the time of day, with its time zone, of a monotonic instant.
 WallClock = Callable[[float], datetime]
 
@@ -48,6 +50,7 @@ class Status:
         malformed_updates: UPDATEs with an error that the session survived (RFC 7606), since it began.
         quarantined: routes that the peer has answered with an UPDATE error, as text in address order, the
             first 100; `held_back` has their number.
+        sent: what the peer was sent, route by route.
     """
 
     state: State = State.IDLE
@@ -76,6 +79,7 @@ class Status:
     received_routes: int = 0
     malformed_updates: int = 0
     quarantined: tuple[str, ...] = ()
+    sent: SentRoutes = field(default=NOTHING_SENT, repr=False, compare=False)
     read_adj_rib_out: Callable[[], list[str]] = field(default=list, repr=False, compare=False)
 
     def __post_init__(self) -> None:

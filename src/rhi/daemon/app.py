@@ -19,8 +19,8 @@ from typing import Any
 import rhi
 from rhi.daemon.alarms import Alarms
 from rhi.daemon.config.build import Setup
-from rhi.daemon.controller import Controller
-from rhi.daemon.decision.reconciler import Change, Inputs
+from rhi.daemon.controller import Controller, Decided
+from rhi.daemon.decision.reconciler import Inputs
 from rhi.daemon.decision.spec import Quota, Verdict
 from rhi.daemon.history import Entry, History
 from rhi.daemon.origins import Origins
@@ -56,6 +56,11 @@ class Daemon:
     Attributes:
         setup: what is in force.
         controller, history, alarms, runner, pool: its parts, for those who show them.
+        started_at: monotonic instant.
+        reloads: how many there were, by what became of them: `applied`, `refused`, `failed`.
+        reloading: to be held from reading a file to acting on it.
+        on_report, on_decision, on_event: called in the event loop with each round of a check, each decision
+            and its instant, and each event of a session; must return at once.
     """
 
     def __init__(self, setup: Setup, options: Options, log: Callable[[Entry], None]) -> None:
@@ -68,6 +73,12 @@ class Daemon:
         self._loop = asyncio.get_running_loop()
         self._options = options
         self.setup = setup
+        self.started_at = self._loop.time()
+        self.reloads = {"applied": 0, "refused": 0, "failed": 0}
+        self.reloading = asyncio.Lock()
+        self.on_report: list[Callable[[Report], None]] = []
+        self.on_decision: list[Callable[[Decided, float], None]] = []
+        self.on_event: list[Callable[[Event], None]] = []
         self.history = History(lambda: datetime.now(UTC), log)
         self.alarms = Alarms(self.history)
         self.origins = Origins(self._note_origins)
@@ -80,13 +91,12 @@ class Daemon:
             complete_within=options.complete_within,
         )
         state = None if options.state_file is None else StateFile(options.state_file)
-        self.controller = Controller(setup, self.pool, self.history, self.alarms, self._clocks, state)
+        self.controller = Controller(setup, self.pool, self.history, self.alarms, self.clocks, state)
         self.controller.restore()
         self.runner = Runner(self._take_report)
         self._is_due = False
         self._is_closed = False
         self._timer: asyncio.TimerHandle | None = None
-        self.on_changes: list[Callable[[tuple[Change, ...], float], None]] = []
         self.origins.watch(set(self.controller.reconciler.addresses))
         self.runner.configure(setup.checks)
         self.decide_soon()
@@ -99,6 +109,10 @@ class Daemon:
             overrides=self.controller.overrides,
             other_origins=self.controller.other_origins,
         )
+
+    def clocks(self) -> Clocks:
+        """The clocks of everything here, now."""
+        return Clocks(self._loop.time(), time.time())
 
     def decide_soon(self) -> None:
         """Decide in the next turn of the event loop, together with whatever else this turn brings."""
@@ -126,6 +140,7 @@ class Daemon:
                 f"consent at most {self._options.reload_limit} may be"
             )
             self.alarms.set("reload", f"refused: {text}")
+            self.reloads["refused"] += 1
             raise ReloadRefused(text)
         self.pool.configure(dict(setup.peers), allow_reset=consent)
         self.controller.forget_checks(set(self.setup.checks) - set(setup.checks))
@@ -134,6 +149,7 @@ class Daemon:
         self.origins.watch(set(self.controller.reconciler.addresses))
         self.runner.configure(setup.checks)
         self.alarms.set("reload", None)
+        self.reloads["applied"] += 1
         self.history.add("reload", "", "; ".join(plan.lines()) or "nothing changes")
         self.decide_soon()
         return plan
@@ -141,6 +157,7 @@ class Daemon:
     def reload_failed(self, text: str) -> None:
         """A configuration could not be used: everything stays as it is, and an alarm says so."""
         self.alarms.set("reload", f"failed, the configuration before stays in force: {text}")
+        self.reloads["failed"] += 1
 
     async def close(self, message: str = "") -> None:
         """End checks and sessions; the routes leave."""
@@ -150,23 +167,20 @@ class Daemon:
         await self.runner.close()
         await self._loop.run_in_executor(None, self.pool.close, message)
 
-    def _clocks(self) -> Clocks:
-        return Clocks(self._loop.time(), time.time())
-
     def _decide(self) -> None:
         self._is_due = False
         if self._is_closed:
             return
         decided = self.controller.decide()
-        if decided.changes:
-            now = self._loop.time()
-            for tell in self.on_changes:
-                tell(decided.changes, now)
+        now = self._loop.time()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if decided.next_at is not None:
             self._timer = self._loop.call_at(decided.next_at, self.decide_soon)
+        # last: a mistake of whoever listens must not keep the next decision from being made
+        for tell in self.on_decision:
+            tell(decided, now)
 
     def _take_report(self, report: Report) -> None:
         verdict = Verdict.STALE if report.after.is_stale else Verdict(report.after.verdict.value)
@@ -176,6 +190,8 @@ class Daemon:
             self.controller.set_verdict(report.key, verdict, detail)
         if verdict is not before:
             self.decide_soon()
+        for tell in self.on_report:
+            tell(report)
 
     def _note_origins(self, others: set[rhi.Prefix]) -> None:
         self.controller.other_origins = others
@@ -197,6 +213,8 @@ class Daemon:
             self.origins.peer_down(event.peer)
         elif isinstance(event, RoutesMissed):
             self.origins.peer_down(event.peer)
+        for tell in self.on_event:
+            tell(event)
 
 
 class _Relay(rhi.Observer):

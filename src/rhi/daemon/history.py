@@ -6,7 +6,8 @@ is told how much was missed instead of being waited for.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -105,12 +106,18 @@ class History:
         """How many follow."""
         return len(self._followers)
 
-    async def follow(self) -> AsyncIterator[tuple[list[Entry], int]]:
-        """Entries as they come; see `Follower.next`. Ends when its user stops asking."""
+    @contextmanager
+    def following(self) -> Iterator[Follower]:
+        """A listener from here to the end of the block."""
         follower = Follower()
         self._followers.add(follower)
         try:
-            while True:
-                yield await follower.next()
+            yield follower
         finally:
             self._followers.discard(follower)
+
+    async def follow(self) -> AsyncIterator[tuple[list[Entry], int]]:
+        """Entries as they come; see `Follower.next`. Ends when its user stops asking."""
+        with self.following() as follower:
+            while True:
+                yield await follower.next()

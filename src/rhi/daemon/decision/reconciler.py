@@ -115,8 +115,17 @@ class Reconciler:
 
     @property
     def addresses(self) -> dict[Prefix, Address]:
-        """All addresses that are configured, as they are now."""
-        return {prefix: past.now for prefix, past in self._addresses.items()}
+        """All addresses that are configured, as they are now. May be asked from any thread."""
+        return {prefix: past.now for prefix, past in list(self._addresses.items())}
+
+    def address(self, prefix: Prefix) -> Address | None:
+        """One address as it is now; None when it is not configured."""
+        past = self._addresses.get(prefix)
+        return None if past is None else past.now
+
+    def services_of(self, prefix: Prefix) -> list[str]:
+        """Names of the services that an address has, in their order."""
+        return list(self._services_of.get(prefix, ()))
 
     @property
     def routes(self) -> dict[Prefix, PathAttributes]:

@@ -1,7 +1,9 @@
 """The daemon as a process: a service that fails and recovers, reloads, and the end."""
 
+import json
 import signal
 import socket
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,6 +47,16 @@ interval = 0.1
 rise = 1
 fall = 1
 """)
+
+
+def ask(path: Path, request: str) -> str:
+    """The answer of the API on a Unix socket."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(PATIENCE)
+        client.connect(str(path))
+        client.sendall(f"{request} HTTP/1.1\r\nHost: rhi\r\nConnection: close\r\n\r\n".encode())
+        with client.makefile("rb") as answer:
+            return answer.read().decode()
 
 
 def has(collector: Collector, *addresses: str) -> bool:
@@ -93,6 +105,48 @@ def test_run_takes_a_new_file_on_sighup_and_keeps_the_old_one_when_it_is_wrong(
         assert collector.wait_for(
             lambda routes: set(routes) == {ADDRESS} and routes[ADDRESS].get("med") == 5, PATIENCE
         )
+
+
+@pytest.mark.slow
+def test_run_has_an_api_that_reads_the_file_again_and_is_gone_at_the_end(
+    tmp_path: Path, collector: Collector, server: socket.socket
+) -> None:
+    file, path = tmp_path / "rhi.toml", tmp_path / "rhi.sock"
+    port = server.getsockname()[1]
+    write(file, collector, port, ADDRESS)
+    with file.open("a") as more:
+        more.write(f'[api]\nsocket = "{path}"\nmode = "0600"\n')
+
+    with running("run", str(file)) as child:
+        assert has(collector, ADDRESS)
+        mode = stat.S_IMODE(path.stat().st_mode)
+        explained = ask(path, f"GET /v1/explain/{ADDRESS}")
+        metrics = ask(path, "GET /metrics")
+        file.write_text(file.read_text().replace(ADDRESS, f"{ADDRESS}', '{OTHER}"))
+        reloaded = ask(path, "POST /v1/reload")
+        assert has(collector, ADDRESS, OTHER)
+        code, _, _ = child.end()
+
+    assert mode == 0o600
+    assert json.loads(explained.partition("\r\n\r\n")[2])["is_announced"]
+    assert "rhi_log_lines_dropped_total 0.0" in metrics
+    assert reloaded.startswith("HTTP/1.1 200")
+    assert code == 0
+    assert not path.exists()
+
+
+def test_run_with_an_api_that_cannot_listen_says_why_and_ends(tmp_path: Path) -> None:
+    file = tmp_path / "rhi.toml"
+    file.write_text(
+        'router_id = "192.0.2.1"\nas_number = 65001\nallow_empty = true\n'
+        f'[api]\nsocket = "{tmp_path / "rhi.toml"}"\n'
+    )
+
+    done = run("run", str(file))
+
+    assert done.code == 1
+    assert f"rhi run: api.socket {file}: there is a file that is no socket" in done.err
+    assert file.exists()
 
 
 def test_run_with_a_wrong_file_names_all_problems_and_does_not_start(tmp_path: Path) -> None:

@@ -1,20 +1,24 @@
 """`rhi run`: a configuration file at work until a signal ends it.
 
-SIGHUP reads the file again; one that is wrong changes nothing. SIGTERM and SIGINT end the sessions, with
-which the routes leave, within a deadline whatever hangs.
+SIGHUP reads the file again, in turn with reloads over the API; one that is wrong changes nothing. SIGTERM and
+SIGINT end the sessions, with which the routes leave, within a deadline whatever hangs.
 """
 
 import asyncio
+import contextlib
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from rhi.daemon.app import Daemon, Options, ReloadRefused
 from rhi.daemon.config.build import BuildError, Setup, build
 from rhi.daemon.config.load import load
-from rhi.daemon.config.models import Config
+from rhi.daemon.config.models import ApiSettings, Config
 from rhi.daemon.config.problems import ConfigError
-from rhi.daemon.history import Entry
+from rhi.daemon.control.server import Control
+from rhi.daemon.logs import Log
+from rhi.daemon.metrics import Metrics
 
 # Seconds from a signal to the end.
 STOP_TIME: Final = 10.0
@@ -33,26 +37,32 @@ def read(file: str) -> tuple[Config, Setup]:
         raise ConfigError(file, error.problems, {}) from None
 
 
-async def serve(file: str, log: Callable[[Entry], None]) -> None:
+async def serve(file: str, log: Log) -> None:
     """Run `file` until a signal.
 
     Raises:
         ConfigError: the file cannot be used.
         ListenError, SocketOptionError: the sessions cannot begin.
+        ControlError: the API cannot listen.
     """
     loop = asyncio.get_running_loop()
     config, setup = read(file)
-    stopped = asyncio.Event()
+    stopped, hung_up = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
+    parts = AsyncExitStack()
     daemon = Daemon(setup, options_of(config), log)
-    loop.add_signal_handler(signal.SIGHUP, reload, daemon, file)
+    parts.push_async_callback(daemon.close)
+    loop.add_signal_handler(signal.SIGHUP, hung_up.set)
+    reloads = loop.create_task(_reload_when(hung_up, daemon, file))
     try:
+        await parts.enter_async_context(_controlled(daemon, config.api, file, log))
         await stopped.wait()
     finally:
         loop.remove_signal_handler(signal.SIGHUP)
+        reloads.cancel()
         async with asyncio.timeout(STOP_TIME):
-            await daemon.close()
+            await parts.aclose()
 
 
 def options_of(config: Config) -> Options:
@@ -64,14 +74,39 @@ def options_of(config: Config) -> Options:
     )
 
 
-def reload(daemon: Daemon, file: str) -> None:
+async def reload(daemon: Daemon, file: str) -> None:
     """Go over to what the file says now; if it is wrong, or takes too much away, say so and stay."""
-    try:
-        _, setup = read(file)
-    except ConfigError as error:
-        daemon.reload_failed("; ".join(error.problems))
+    async with daemon.reloading:
+        try:
+            _, setup = await asyncio.to_thread(read, file)
+        except ConfigError as error:
+            daemon.reload_failed("; ".join(error.problems))
+            return
+        with contextlib.suppress(ReloadRefused):  # the alarm says it
+            daemon.reload(setup)
+
+
+async def _reload_when(hung_up: asyncio.Event, daemon: Daemon, file: str) -> None:
+    while True:
+        await hung_up.wait()
+        hung_up.clear()
+        try:
+            await reload(daemon, file)
+        except Exception as error:
+            # a mistake of ours must neither end the daemon nor keep it from the next file
+            daemon.reload_failed(f"internal error: {error!r}")
+
+
+@asynccontextmanager
+async def _controlled(daemon: Daemon, settings: ApiSettings, file: str, log: Log) -> AsyncIterator[None]:
+    """The API for as long as the block runs, if it is to listen anywhere."""
+    if settings.socket is None and settings.listen is None:
+        yield
         return
-    try:
-        daemon.reload(setup)
-    except ReloadRefused:
-        return  # the alarm says it
+    with contextlib.closing(Metrics(daemon, log)) as metrics:
+        control = Control(daemon, settings, lambda: read(file)[1], metrics)
+        await control.start()
+        try:
+            yield
+        finally:
+            await control.close()

@@ -9,6 +9,7 @@ from rhi.daemon.config.load import check, load
 from rhi.daemon.config.models import (
     PARAMETER_FIELDS,
     Adjust,
+    ApiSettings,
     Band,
     Config,
     DampingSettings,
@@ -25,7 +26,7 @@ TEXT = DOCS.read_text()
 
 
 @pytest.mark.parametrize(
-    "model", [Config, ServiceSettings, GroupSettings, LogSettings, DampingSettings, Band, Adjust]
+    "model", [Config, ServiceSettings, GroupSettings, ApiSettings, LogSettings, DampingSettings, Band, Adjust]
 )
 def test_every_key_is_in_the_documentation(model: type[Model]) -> None:
     named = set(re.findall(r"`([a-z_]+)`", TEXT))
@@ -55,6 +56,7 @@ def test_defaults_are_those_of_the_documentation() -> None:
     config = check({"router_id": "192.0.2.1", "as_number": 1, "allow_empty": True}, "x", {})
 
     assert (config.complete_within, str(config.reload_limit)) == (30.0, "50 %")
+    assert config.api == ApiSettings(socket=None, mode="0660", listen=None)
     assert config.log == LogSettings(format="text", level="info")
     assert GroupSettings().window == 60.0
     assert ServiceSettings.model_fields["group"].default == "default"

@@ -175,6 +175,15 @@ FRAGMENTS = [
     ),
     ('[groups.g]\non_trip = "explode"', "5: groups.g.on_trip: 'explode': must be 'hold' or 'degrade'"),
     ("[groups.g]\nwindow = 0", "5: groups.g.window: 0: must be more than 0"),
+    ('[api]\nmode = "0999"', "5: api.mode: '0999': must be an octal mode of three digits, such as \"0660\""),
+    (
+        '[api]\nlisten = "127.0.0.1:8080"',
+        "5: api.listen: needs token_file or token_env, so that not everybody may use it",
+    ),
+    (
+        '[api]\ntoken_file = "/x"\ntoken_env = "X"',
+        "6: api.token_env: stands beside token_file: give one of them",
+    ),
     (
         'listen = ["127.0.0.1"]',
         "4: listen[0]: '127.0.0.1': write ADDRESS:PORT, such as 127.0.0.1:1790 or [::1]:1790",

@@ -4,6 +4,7 @@ Peers have the names of `rhi.Parameters`, which also checks their values; checks
 `rhi.health`. What concerns several parts of a file at once is in `rules`.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import fields
 from fractions import Fraction
@@ -242,6 +243,26 @@ AsNumber = Annotated[Any, _by(lambda value: to_as_number(value, "as_number")), _
 Listen = Annotated[str, _by(ListenAddress.parse)]
 
 
+def _to_mode(value: object) -> object:
+    if isinstance(value, str) and re.fullmatch("0?[0-7]{3}", value):
+        return value
+    raise ValueError('must be an octal mode of three digits, such as "0660"')
+
+
+Mode = Annotated[str, BeforeValidator(_to_mode)]
+
+
+class ApiSettings(Model):
+    """Where the daemon is watched and told what to do."""
+
+    socket: str | None = None
+    mode: Mode = "0660"
+    group: str | None = None
+    listen: Listen | None = None
+    token_file: str | None = None
+    token_env: str | None = None
+
+
 class LogSettings(Model):
     """What is written to standard error."""
 
@@ -265,4 +286,5 @@ class Config(Model):
     allow_empty: bool = False
     reload_limit: QuotaField = Quota(percent=Fraction(50))
     state_file: str | None = None
+    api: ApiSettings = ApiSettings()
     log: LogSettings = LogSettings()

@@ -17,6 +17,7 @@ def broken_rules(config: Config) -> list[Problem]:
         *_peers(config),
         *_services(config),
         *_shared_addresses(config),
+        *_api(config),
         *_emptiness(config),
     ]
 
@@ -115,6 +116,14 @@ def _shared_addresses(config: Config) -> Iterator[Problem]:
                         f"{ours!r}: service {other}, which has {prefix} too, says {theirs!r}; they must agree"
                     )
                     yield Problem(("services", name, field), text)
+
+
+def _api(config: Config) -> Iterator[Problem]:
+    api = config.api
+    if api.listen is not None and api.token_file is None and api.token_env is None:
+        yield Problem(("api", "listen"), "needs token_file or token_env, so that not everybody may use it")
+    if api.token_file is not None and api.token_env is not None:
+        yield Problem(("api", "token_env"), "stands beside token_file: give one of them")
 
 
 def _emptiness(config: Config) -> Iterator[Problem]:

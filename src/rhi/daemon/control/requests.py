@@ -1,0 +1,87 @@
+"""What requests hold: bodies, and the part of an address behind the question mark."""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rhi.daemon.config.fields import Duration
+from rhi.health.base import DETAIL_LETTERS
+
+# Items of a list in one answer: some hundred kilobytes.
+PAGE: Final = 1000
+
+_Letters = Annotated[str, Field(max_length=500)]
+
+
+class Body(BaseModel):
+    """A JSON object. Unknown keys are errors; values are not converted from other types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+class OverrideRequest(Body):
+    """What an operator says over a service's checks."""
+
+    action: Literal["announce", "withdraw", "drain"]
+    """`announce` as if healthy; `withdraw`; `drain`: mark as leaving (RFC 8326), withdraw a while later."""
+    reason: _Letters = ""
+    by: _Letters = ""
+    """Who says it; the user behind the Unix socket if not given."""
+    lasts: Duration | None = None
+    """Seconds, or text such as 30m, after which it ends by itself; not given never."""
+    drain_time: Duration = 0.0
+    """Seconds between mark and withdrawal."""
+    force: bool = False
+    """Also against guards."""
+
+
+class ReloadRequest(Body):
+    """How to take the configuration file."""
+
+    consent: bool = False
+    """Also if more routes leave than the daemon allows by itself, and sessions have to be reset."""
+
+
+class RenewRequest(Body):
+    """What a program says of itself."""
+
+    ok: bool = True
+    """Alive, or failing."""
+    detail: Annotated[str, Field(max_length=DETAIL_LETTERS)] = ""
+
+
+class Query(BaseModel):
+    """Parameters behind the question mark."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class PageQuery(Query):
+    """Which part of a list."""
+
+    after: str = ""
+    """Begin behind this one: `next` of the part before."""
+    limit: Annotated[int, Field(ge=1, le=PAGE)] = PAGE
+    """How many at most."""
+
+
+class HistoryQuery(Query):
+    """Which entries."""
+
+    after: Annotated[int, Field(ge=0)] = 0
+    """Only entries with a number above this."""
+    limit: Annotated[int, Field(ge=0, le=PAGE)] = PAGE
+    """The last so many of them."""
+    kind: str = ""
+    """Only entries of this kind, such as `route` or `session`."""
+
+
+class EventsQuery(Query):
+    """Which events."""
+
+    kind: str = ""
+    """Only entries of this kind."""
+
+
+class NoQuery(Query):
+    """None."""

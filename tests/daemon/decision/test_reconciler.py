@@ -157,3 +157,30 @@ def test_reconciler_without_services_has_nothing_to_say() -> None:
 
     assert outcome.changes == ()
     assert outcome.next_at is None
+
+
+def test_reconciler_leaves_an_address_as_it_is_until_the_service_that_has_it_now_knows() -> None:
+    """A guard keeps it against the wish of a service that a reload takes it from."""
+    world = World(service("a", address(1)), groups=(FLOOR_1,))
+    world.decide(a=UP)
+    world.decide(a=DOWN)
+
+    world.reconciler.configure(specs(service("b", address(1)), groups=(FLOOR_1,)))
+    assert world.decide().changes == ()
+    world.reconciler.configure(specs(service("b", address(1))))
+    assert world.decide().changes == ()
+    world.decide(b=DOWN)
+
+    assert world.announced == set()
+
+
+def test_reconciler_decides_although_a_guard_keeps_an_address_of_a_service_that_is_gone() -> None:
+    degrading = Group(name="default", floor=Quota(count=1), on_trip=OnTrip.DEGRADE)
+    world = World(service("a", address(1)), groups=(degrading,))
+    world.decide(a=UP)
+    world.decide(a=DOWN)
+
+    world.reconciler.configure(specs(service("b", address(1)), groups=(degrading,)))
+    world.decide()
+
+    assert world.announced == {address(1)}

@@ -159,6 +159,12 @@ class Reconciler:
             if prefix not in self._addresses:
                 new = Address(prefix=prefix, attributes=None, since=0.0, because=names[0])
                 self._addresses[prefix] = _AddressPast(new)
+            address = self._addresses[prefix]
+            if address.wish is not None and address.wish.because not in names:
+                # who wished it is not asked any more; the address stays as it is until the others know
+                address.wish = None
+                if address.now.attributes is not None:
+                    address.wish = Wish(is_known=True, attributes=address.now.attributes, because=names[0])
         self._services_of, self._groups_of = services_of, groups_of
         for name in self.standings.keys() - specs.services.keys():
             del self.standings[name]

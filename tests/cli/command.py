@@ -90,13 +90,19 @@ class Child:
         for thread in self._threads:
             thread.join(PATIENCE)
 
+    def send(self, sign: signal.Signals) -> None:
+        """Send a signal, once it has begun: one that comes before its first line ends it without a word."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.out or self.err, PATIENCE)
+        self.process.send_signal(sign)
+
     def end(self, sign: signal.Signals | None = signal.SIGTERM) -> Result:
         """Send a signal, or close its standard input, and wait for the end."""
         if sign is None:
             assert self.process.stdin is not None
             self.process.stdin.close()
         else:
-            self.process.send_signal(sign)
+            self.send(sign)
         code = self.process.wait(PATIENCE)
         self.join()
         return Result(code, "".join(f"{x}\n" for x in self.out), "".join(f"{x}\n" for x in self.err))

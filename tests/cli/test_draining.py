@@ -96,7 +96,7 @@ def drain_steps(child: Child) -> list[str]:
 def test_speak_drain_goes_before_the_end(peer: Peer) -> None:
     with running(*peer.arguments("--drain", "3", "--message", "kernel"), A, B) as child:
         assert peer.has(route_1=False, route_2=False)
-        child.process.send_signal(signal.SIGTERM)
+        child.send(signal.SIGTERM)
         assert peer.has(route_1=True, route_2=True)
         child.line("withdrawing in 3 s")
         assert peer.has()
@@ -121,7 +121,7 @@ def test_speak_signal_while_it_drains_ends_it_at_once(peer: Peer, first: signal.
             assert child.process.stdin is not None
             child.process.stdin.close()
         else:
-            child.process.send_signal(first)
+            child.send(first)
         child.line("withdrawing in 3600 s")
         assert peer.has(route_1=True)
 

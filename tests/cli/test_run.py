@@ -94,14 +94,14 @@ def test_run_takes_a_new_file_on_sighup_and_keeps_the_old_one_when_it_is_wrong(
     with running("run", str(file)) as child:
         assert has(collector, ADDRESS)
         write(file, collector, port, ADDRESS, OTHER)
-        child.process.send_signal(signal.SIGHUP)
+        child.send(signal.SIGHUP)
         assert has(collector, ADDRESS, OTHER)
         write(file, collector, port, ADDRESS, more="polcy = 1")
-        child.process.send_signal(signal.SIGHUP)
+        child.send(signal.SIGHUP)
         child.complaint("did you mean policy?")
         assert set(collector.routes()) == {ADDRESS, OTHER}
         write(file, collector, port, ADDRESS, more="med = 5")
-        child.process.send_signal(signal.SIGHUP)
+        child.send(signal.SIGHUP)
         assert collector.wait_for(
             lambda routes: set(routes) == {ADDRESS} and routes[ADDRESS].get("med") == 5, PATIENCE
         )

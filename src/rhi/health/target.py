@@ -13,6 +13,7 @@ import os
 import socket
 import ssl
 import struct
+from abc import abstractmethod
 from collections.abc import AsyncIterator
 from functools import lru_cache
 from typing import Annotated, Any, Final, Self
@@ -73,9 +74,9 @@ class Connecting(Check):
     """Network interface (or VRF) to send by, whatever the routing table says (SO_BINDTODEVICE)."""
 
     @property
+    @abstractmethod
     def far_address(self) -> str:
         """Where it sends to."""
-        raise NotImplementedError
 
     @model_validator(mode="after")
     def _addresses_fit(self) -> Self:

@@ -126,3 +126,27 @@ def test_service_without_a_policy_needs_all_of_its_checks() -> None:
     setup = built(services={"dns": {"addresses": "203.0.113.1", "checks": [TCP]}})
 
     assert setup.specs.services["dns"].bands[0].at_least == ALL
+
+
+@pytest.mark.parametrize(
+    ("peers", "expected"),
+    [
+        (
+            {"eth0": {}, "fe80::1%eth0": {}},
+            "peer fe80::1%eth0: is on eth0, which is a peer itself; name the one or the other",
+        ),
+        (
+            {"192.0.2.9": {"source_ip": "2001:db8::1"}},
+            "peer 192.0.2.9: source_ip 2001:db8::1 is of the other address family",
+        ),
+    ],
+)
+def test_peers_that_cannot_stand_together_are_named(peers: dict[str, Any], expected: str) -> None:
+    with pytest.raises(BuildError) as caught:
+        built(peers=peers)
+
+    assert [problem.text for problem in caught.value.problems] == [expected]
+
+
+def test_peers_may_be_named_by_their_interface() -> None:
+    assert list(built(peers={"eth0": {}, "bond0.100": {}}).peers) == ["eth0", "bond0.100"]

@@ -63,7 +63,7 @@ FRAGMENTS = [
     (
         '[peers."192.0.2.300"]',
         "4: peers.\"192.0.2.300\": '192.0.2.300': not an IPv4 or IPv6 address, such as "
-        "192.0.2.1 or 2001:db8::1",
+        "192.0.2.1 or 2001:db8::1, nor the name of an interface, such as eth0",
     ),
     (
         '[peers."fe80::1"]',
@@ -72,6 +72,11 @@ FRAGMENTS = [
     (
         '[peers."2001:db8::1"]\n[peers."2001:db8:0::1"]',
         '5: peers."2001:db8:0::1": is the same peer as 2001:db8::1; name each peer once',
+    ),
+    (
+        '[peers."10.0.0.1/24"]',
+        "4: peers.\"10.0.0.1/24\": '10.0.0.1/24': not an IPv4 or IPv6 address, such as "
+        "192.0.2.1 or 2001:db8::1",
     ),
     (
         '[dynamic_peers."10.0.0.0/8"]',

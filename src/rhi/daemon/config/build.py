@@ -22,6 +22,7 @@ from rhi.errors import InvalidValueError
 from rhi.model.attributes import Origin, PathAttributes
 from rhi.model.parameters import Parameters, to_router_id
 from rhi.model.prefix import Prefix
+from rhi.net.pool import parse_peers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,8 @@ def build(config: Config) -> Setup:
     problems: list[Problem] = []
     peers = _all_parameters(config, "peers", problems)
     dynamic_peers = _all_parameters(config, "dynamic_peers", problems)
+    if not problems:
+        problems += _clashes(peers)
     if problems:
         raise BuildError(problems)
     checks = dict(config.checks)
@@ -93,6 +96,15 @@ def _parameters(config: Config, peer: Peer) -> Parameters:
     source = peer if peer.password_file is not None or peer.password_env is not None else template
     secret = read_secret(source.password_file, source.password_env)
     return Parameters(**values) if secret is None else Parameters(**values, password=secret)
+
+
+def _clashes(peers: Mapping[str, Parameters]) -> list[Problem]:
+    """What the engine would refuse: peers that stand for the same neighbour, a source of another family."""
+    try:
+        parse_peers(peers)
+    except InvalidValueError as error:
+        return [Problem(("peers",), str(error))]
+    return []
 
 
 def _name_checks(service: str, settings: ServiceSettings, checks: dict[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ from rhi.daemon.config.models import Config, DampingSettings
 from rhi.daemon.config.problems import Problem
 from rhi.errors import InvalidValueError
 from rhi.model.prefix import Prefix, to_network
-from rhi.net.endpoint import PeerAddress
+from rhi.net.endpoint import PeerAddress, PeerInterface, parse_peer
 
 
 def broken_rules(config: Config) -> list[Problem]:
@@ -23,11 +23,11 @@ def broken_rules(config: Config) -> list[Problem]:
 
 
 def _peers(config: Config) -> Iterator[Problem]:
-    seen: dict[PeerAddress, str] = {}
+    seen: dict[PeerAddress | PeerInterface, str] = {}
     for name, peer in config.peers.items():
         path = ("peers", name)
         try:
-            address = PeerAddress.parse(name)
+            address = parse_peer(name)
         except InvalidValueError as error:
             yield Problem(path, _without("peer", str(error)))
         else:

@@ -108,6 +108,7 @@ class Daemon:
             verdicts=self.controller.verdicts,
             overrides=self.controller.overrides,
             other_origins=self.controller.other_origins,
+            presence=self.controller.presence,
         )
 
     def clocks(self) -> Clocks:

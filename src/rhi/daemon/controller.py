@@ -12,7 +12,7 @@ from rhi.daemon.alarms import Alarms
 from rhi.daemon.config.build import Setup
 from rhi.daemon.decision.overrides import Action, Override
 from rhi.daemon.decision.reconciler import Change, Inputs, Reconciler
-from rhi.daemon.decision.spec import Verdict
+from rhi.daemon.decision.spec import Presence, Verdict
 from rhi.daemon.decision.standing import Standing
 from rhi.daemon.history import History
 from rhi.daemon.state import Clocks, StateError, StateFile
@@ -44,10 +44,12 @@ class Decided:
     Attributes:
         changes: of routes, which are under way.
         next_at: when to decide again although nothing happens; None never.
+        wishes: addresses of which the services may want something else now.
     """
 
     changes: tuple[Change, ...]
     next_at: float | None
+    wishes: frozenset[Prefix] = frozenset()
 
 
 class Controller:
@@ -58,6 +60,8 @@ class Controller:
         verdicts: by check.
         overrides: by service.
         other_origins: addresses that peers show from somewhere else; whoever hears of them changes it.
+        presence: of addresses that are only announced while they are on this host; whoever minds them
+            replaces it.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class Controller:
         self.verdicts: dict[str, Verdict] = {}
         self.overrides: dict[str, Override] = {}
         self.other_origins: set[Prefix] = set()
+        self.presence: Mapping[Prefix, Presence] = {}
         self._routes = routes
         self._history = history
         self._alarms = alarms
@@ -165,7 +170,12 @@ class Controller:
         """Bring the routes to what they should be now."""
         now = self._clocks().monotonic
         self._expire(now)
-        inputs = Inputs(verdicts=self.verdicts, overrides=self.overrides, other_origins=self.other_origins)
+        inputs = Inputs(
+            verdicts=self.verdicts,
+            overrides=self.overrides,
+            other_origins=self.other_origins,
+            presence=self.presence,
+        )
         outcome = self.reconciler.decide(inputs, now)
         for change in outcome.changes:
             self._act(change)
@@ -176,7 +186,7 @@ class Controller:
             self._is_complete = True
             self._routes.mark_complete()
             self._history.add("start", "", "every service is decided: End-of-RIB")
-        return Decided(changes=outcome.changes, next_at=outcome.next_at)
+        return Decided(changes=outcome.changes, next_at=outcome.next_at, wishes=outcome.wishes)
 
     def _act(self, change: Change) -> None:
         if change.after is None:

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from rhi.daemon.config.build import Setup
@@ -110,9 +110,7 @@ def make_plan(before: Setup, after: Setup, reconciler: Reconciler, inputs: Input
     announced = len(trial.routes)
     trial.configure(after.specs)
     kept = {name: verdict for name, verdict in inputs.verdicts.items() if _is_kept(name, before, after)}
-    outcome = trial.decide(
-        Inputs(verdicts=kept, overrides=inputs.overrides, other_origins=inputs.other_origins), now
-    )
+    outcome = trial.decide(replace(inputs, verdicts=kept), now)
     return Plan(
         routes=outcome.changes,
         undecided=tuple(name for name, each in trial.standings.items() if not each.is_known),

@@ -5,7 +5,7 @@ from typing import Any
 
 from rhi.daemon.decision.overrides import Action, Override
 from rhi.daemon.decision.reconciler import Inputs, Outcome, Reconciler
-from rhi.daemon.decision.spec import Group, Service, Sharing, Specs, Verdict
+from rhi.daemon.decision.spec import Group, Presence, Service, Sharing, Specs, Verdict
 from rhi.model.prefix import Prefix, to_prefix
 
 UP, DOWN, UNKNOWN, STALE = Verdict.UP, Verdict.DOWN, Verdict.UNKNOWN, Verdict.STALE
@@ -47,6 +47,7 @@ class World:
         self.verdicts: dict[str, Verdict] = {}
         self.overrides: dict[str, Override] = {}
         self.other_origins: set[Prefix] = set()
+        self.presence: dict[Prefix, Presence] = {}
         self.now = 0.0
         self.routes: dict[str, Any] = {}
 
@@ -54,7 +55,12 @@ class World:
         """Decide `after` seconds from the last time, with these verdicts changed."""
         self.now += after
         self.verdicts.update(verdicts)
-        inputs = Inputs(verdicts=self.verdicts, overrides=self.overrides, other_origins=self.other_origins)
+        inputs = Inputs(
+            verdicts=self.verdicts,
+            overrides=self.overrides,
+            other_origins=self.other_origins,
+            presence=dict(self.presence),
+        )
         outcome = self.reconciler.decide(inputs, self.now)
         for change in outcome.changes:
             assert self.routes.get(str(change.prefix)) == change.before

@@ -6,12 +6,12 @@ acted on within a millisecond.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rhi.daemon.decision.addresses import Wish, combine
 from rhi.daemon.decision.guard import Guarded, Members, guard
 from rhi.daemon.decision.overrides import Override
-from rhi.daemon.decision.spec import Group, OnTrip, Service, Sharing, Specs, Verdict
+from rhi.daemon.decision.spec import Group, OnTrip, Presence, Service, Sharing, Specs, Verdict
 from rhi.daemon.decision.standing import Past, Standing, judge
 from rhi.model.attributes import PathAttributes
 from rhi.model.prefix import Prefix
@@ -27,11 +27,14 @@ class Inputs:
         verdicts: by name of check; one that is not there is unknown.
         overrides: by name of service.
         other_origins: addresses that peers show from somewhere else.
+        presence: of the addresses that are only announced while they are on this host; replaced as a whole
+            when it changes.
     """
 
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     overrides: Mapping[str, Override] = field(default_factory=dict)
     other_origins: Collection[Prefix] = frozenset()
+    presence: Mapping[Prefix, Presence] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +75,13 @@ class Outcome:
         changes: what to do to the route table, in order.
         standings: services whose standing is another than before.
         next_at: the instant at which to ask again even if nothing happens; None never.
+        wishes: addresses whose services have been asked again what they want.
     """
 
     changes: tuple[Change, ...]
     standings: tuple[Standing, ...]
     next_at: float | None
+    wishes: frozenset[Prefix] = frozenset()
 
 
 @dataclass(slots=True)
@@ -90,6 +95,20 @@ class _AddressPast:
     wish: Wish | None = None
     good: PathAttributes | None = None
     failed_at: float = 0.0
+    presence: Presence = Presence.HERE
+
+    @property
+    def due(self) -> Wish | None:
+        """What is to become of it: the wish, unless the address is not on this host.
+
+        What is announced of an absent address leads nowhere, so neither its services nor a guard keep it.
+        """
+        if self.wish is None or self.presence is Presence.HERE:
+            return self.wish
+        if self.presence is Presence.ABSENT:
+            return replace(self.wish, attributes=None, is_ordered=True, is_forced=True)
+        is_announced = self.now.attributes is not None
+        return self.wish if is_announced else replace(self.wish, attributes=None, is_ordered=True)
 
 
 class Reconciler:
@@ -111,6 +130,7 @@ class Reconciler:
         self._groups_of: dict[str, list[Prefix]] = {}
         self._dirty: set[Prefix] = set()
         self._removed: list[Address] = []
+        self._presence: Mapping[Prefix, Presence] = {}
         self.configure(specs)
 
     @property
@@ -138,10 +158,23 @@ class Reconciler:
 
     @property
     def is_decided(self) -> bool:
-        """Every service has an opinion: what is announced is all there is to announce."""
-        return all(standing.is_known for standing in self.standings.values()) and len(self.standings) == len(
-            self.specs.services
+        """Every service has an opinion, and nothing that is wanted waits for its address to be on this host:
+        what is announced is all there is to announce."""
+        return (
+            len(self.standings) == len(self.specs.services)
+            and all(standing.is_known for standing in self.standings.values())
+            and not any(
+                presence is Presence.PENDING and self.wants(prefix)
+                for prefix, presence in self._presence.items()
+            )
         )
+
+    def wants(self, prefix: Prefix) -> bool | None:
+        """Whether the services of an address want it announced; None while they do not know yet."""
+        past = self._addresses.get(prefix)
+        if past is None:
+            return False
+        return None if past.wish is None else past.wish.attributes is not None
 
     def configure(self, specs: Specs) -> None:
         """Go by other specs from the next decision on; what is remembered of those that stay is kept."""
@@ -165,6 +198,7 @@ class Reconciler:
                 address.wish = None
                 if address.now.attributes is not None:
                     address.wish = Wish(is_known=True, attributes=address.now.attributes, because=names[0])
+            address.presence = self._presence.get(prefix, Presence.HERE)
         self._services_of, self._groups_of = services_of, groups_of
         for name in self.standings.keys() - specs.services.keys():
             del self.standings[name]
@@ -180,6 +214,8 @@ class Reconciler:
         dirty, self._dirty = self._dirty, set()
         for prefix in dirty:
             self._wish(self._addresses[prefix], now)
+        wishes = frozenset(dirty)
+        dirty |= self._note_presence(inputs.presence)
         changes = [
             Change(prefix=gone.prefix, before=gone.attributes, after=None, because="configuration")
             for gone in self._removed
@@ -189,7 +225,19 @@ class Reconciler:
         for group in self.specs.groups.values():
             if self._is_due(group, dirty, now):
                 changes += self._decide_group(group, inputs, now)
-        return Outcome(changes=tuple(changes), standings=tuple(changed), next_at=self._next_at())
+        return Outcome(
+            changes=tuple(changes), standings=tuple(changed), next_at=self._next_at(), wishes=wishes
+        )
+
+    def _note_presence(self, presence: Mapping[Prefix, Presence]) -> set[Prefix]:
+        """Addresses that have come to this host, or gone from it."""
+        before, self._presence = self._presence, presence
+        if presence is before:
+            return set()
+        changed = {prefix for prefix, _ in before.items() ^ presence.items() if prefix in self._addresses}
+        for prefix in changed:
+            self._addresses[prefix].presence = presence.get(prefix, Presence.HERE)
+        return changed
 
     def _judge_services(self, inputs: Inputs, now: float) -> list[Standing]:
         changed = []
@@ -259,9 +307,9 @@ class Reconciler:
             address.now.prefix
             for address in addresses
             if address.now.attributes is not None
-            and address.wish is not None
-            and address.wish.attributes is None
-            and not address.wish.is_forced
+            and address.due is not None
+            and address.due.attributes is None
+            and not address.due.is_forced
             and self._is_never_last(address.now.prefix)
             and address.now.prefix not in inputs.other_origins
         }
@@ -275,7 +323,7 @@ class Reconciler:
         now: float,
     ) -> Members:
         announced = {each.now.prefix for each in addresses if each.now.attributes is not None}
-        wishes = {each.now.prefix: each.wish for each in addresses if each.wish is not None}
+        wishes = {each.now.prefix: wish for each in addresses if (wish := each.due) is not None}
         wanted = {prefix for prefix, wish in wishes.items() if wish.attributes is not None} | last
         ordered = {prefix for prefix, wish in wishes.items() if wish.is_ordered}
         lately = {
@@ -297,7 +345,7 @@ class Reconciler:
 
     def _settle(self, address: _AddressPast, group: Group, kept_by: str, now: float) -> Change | None:
         """Bring one address to what has been decided."""
-        wish, before = address.wish, address.now
+        wish, before = address.due, address.now
         if wish is None:
             return None
         after = wish.attributes

@@ -26,6 +26,14 @@ class Verdict(enum.Enum):
     STALE = "stale"  # it had a verdict, and has died since
 
 
+class Presence(enum.Enum):
+    """Whether an address is on this host, for those that are only announced while it is."""
+
+    HERE = "here"
+    PENDING = "pending"  # not known yet, or about to be put there: a route stays as it is meanwhile
+    ABSENT = "absent"  # what is announced would lead nowhere
+
+
 @dataclass(frozen=True, slots=True)
 class Quota:
     """So many of a set: a count, or a share of all in percent, whichever is given."""

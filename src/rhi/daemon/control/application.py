@@ -16,11 +16,12 @@ from pydantic import BaseModel, ValidationError
 
 from rhi.daemon.config.problems import path_text
 from rhi.daemon.config.sentences import problems_of
-from rhi.daemon.control.auth import is_authorized
+from rhi.daemon.control.auth import is_authorized, is_from_another_site
 from rhi.daemon.control.connection import Guarded
 from rhi.daemon.control.desk import Call, Desk, Refused
 from rhi.daemon.control.endpoints import ENDPOINTS, JSON, Endpoint
 from rhi.daemon.control.openapi import description
+from rhi.daemon.control.page import HEADERS, PAGE_FILES, PageFile
 from rhi.daemon.control.requests import EventsQuery
 from rhi.daemon.control.stream import MAX_STREAMS, last_event_id, send_events
 from rhi.daemon.control.views import ErrorView
@@ -29,11 +30,13 @@ log = logging.getLogger("rhi")
 
 BODY_BYTES: Final = 32 * 1024
 
+_WITHOUT_TOKEN: Final = frozenset(file.name for file in PAGE_FILES)
+
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Application:
-    """All endpoints; `web` is the aiohttp application."""
+    """All endpoints, and the files of the page; `web` is the aiohttp application."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -44,6 +47,8 @@ class Application:
             self.web.router.add_route(
                 endpoint.method, _pattern(endpoint.path), self._handler(endpoint), name=endpoint.name
             )
+        for file in PAGE_FILES:
+            self.web.router.add_route("GET", file.path, _file_handler(file), name=file.name)
 
     @property
     def streams(self) -> int:
@@ -56,10 +61,7 @@ class Application:
         connection = _connection(request)
         try:
             await self._desk.turn()
-            if connection.token is not None and not is_authorized(
-                request.headers.get("Authorization"), connection.token
-            ):
-                raise Refused(401, "the token is missing or wrong: send Authorization: Bearer TOKEN")
+            _admit(request, connection)
             response = await handler(request)
         except Refused as error:
             response = _error(error.status, str(error), error.problems)
@@ -124,6 +126,24 @@ def _pattern(path: str) -> str:
     return re.sub(
         r"\{(\w+)\}", lambda match: f"{{{match[1]}:{'[^/]+' if match[1] == 'peer' else '.+'}}}", path
     )
+
+
+def _admit(request: web.Request, connection: Guarded) -> None:
+    """Refuse who may not ask."""
+    if is_from_another_site(request.method, request.headers):
+        raise Refused(403, "a page of another site may not ask this of a browser")
+    if connection.token is None or request.match_info.route.name in _WITHOUT_TOKEN:
+        return
+    if not is_authorized(request.headers.get("Authorization"), connection.token):
+        raise Refused(401, "the token is missing or wrong: send Authorization: Bearer TOKEN")
+
+
+def _file_handler(file: PageFile) -> _Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        text = file.text(asks_for_token=_connection(request).token is not None)
+        return web.Response(text=text, headers={**HEADERS, "Content-Type": file.media})
+
+    return handle
 
 
 def _connection(request: web.Request) -> Guarded:

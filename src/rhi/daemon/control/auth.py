@@ -5,6 +5,7 @@ import hmac
 import pwd
 import socket
 import struct
+from collections.abc import Mapping
 from typing import Final
 
 _CREDENTIALS: Final = struct.Struct("iII")
@@ -15,6 +16,21 @@ def is_authorized(header: str | None, token: bytes) -> bool:
     scheme, _, given = (header or "").partition(" ")
     found = given.strip().encode("utf-8", "surrogateescape")
     return hmac.compare_digest(found, token) and scheme.lower() == "bearer"
+
+
+def is_from_another_site(method: str, headers: Mapping[str, str]) -> bool:
+    """Whether a browser asks on behalf of another site's page.
+
+    Where no token is needed, as with a Unix socket that ssh forwards to somebody's browser, any page that is
+    open there could otherwise give orders. Whoever opens our page from a link elsewhere is let in: that asks
+    for a document, which its sender cannot read. Programs send none of these headers.
+    """
+    site = headers.get("Sec-Fetch-Site")
+    if site is not None:
+        is_link = method == "GET" and headers.get("Sec-Fetch-Mode") == "navigate"
+        return site not in ("same-origin", "none") and not is_link
+    origin = headers.get("Origin")
+    return origin is not None and origin.partition("://")[2] != headers.get("Host", "")
 
 
 def user_of(transport: asyncio.BaseTransport | None) -> str:

@@ -15,13 +15,14 @@ _REFERENCES: Final = "#/components/schemas/{model}"
 _REFUSALS: Final = {
     400: "The request is wrong.",
     401: "The token is missing or wrong (TCP only).",
+    403: "A browser asks for a page of another site.",
     404: "There is no such thing.",
     409: "It is not done as things are.",
     413: "The request is too large.",
     422: "The configuration file cannot be used.",
     503: "Too many clients are connected.",
 }
-_ALWAYS: Final = (400, 401, 413, 503)
+_ALWAYS: Final = (400, 401, 403, 413, 503)
 
 _PARAMETERS: Final = {
     "service": "Name of a service.",

@@ -145,6 +145,7 @@ def show_service(source: Source, name: str) -> ServiceView:
         name=name,
         level="unknown" if standing is None else standing.level_name,
         since=moment(clocks, standing.since) if standing is not None and is_known else None,
+        is_best=standing is not None and standing.level == 0,
         is_degraded=standing is not None and standing.is_degraded,
         group=service.group,
         checks=list(service.checks),

@@ -128,6 +128,8 @@ class ServiceView(View):
     level: str
     """`unknown`, the name of a band, or `unhealthy`."""
     since: str | None
+    is_best: bool
+    """There is no better level."""
     is_degraded: bool
     group: str
     checks: list[str]

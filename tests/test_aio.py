@@ -241,6 +241,26 @@ def test_loop_that_ends_without_close_leaves_no_error(caplog: pytest.LogCaptureF
     assert not caplog.records
 
 
+def test_peer_that_is_shut_down_stays_so_until_it_is_brought_up() -> None:
+    async def main() -> None:
+        told = Recorder()
+        async with server() as collector:
+            peers = {"127.0.0.1": to(collector)}
+            async with aio.Pool("192.0.2.1", peers, ["203.0.113.1"], told) as pool:
+                await is_up(pool)
+
+                pool.shut_down("127.0.0.1", "line card")
+                while not told.has(SessionDown):
+                    await asyncio.sleep(0.001)
+                assert pool.status()["127.0.0.1"].state is rhi.State.IDLE
+                with pytest.raises(rhi.InvalidValueError, match="message 5: must be text"):
+                    pool.shut_down("127.0.0.1", 5)  # type: ignore[arg-type]
+                pool.bring_up("127.0.0.1")
+                await is_up(pool)
+
+    run(main())
+
+
 def test_release_quarantine_of_a_peer_without_any_changes_nothing() -> None:
     async def main() -> None:
         peer = rhi.Parameters(as_number=65001, port=free_port())

@@ -565,6 +565,30 @@ def test_quarantined_route_is_released_on_request_from_any_thread() -> None:
         pool.release_quarantine(listener.host)
 
 
+def test_peer_that_is_shut_down_stays_so_until_it_is_brought_up() -> None:
+    events = Events()
+    with (
+        Collector() as collector,
+        rhi.Pool("192.0.2.10", to(collector, connect_retry_time=1.0), ["203.0.113.1"], events) as pool,
+    ):
+        wait_until(lambda: is_up(pool, collector.host), "the session")
+
+        pool.shut_down("192.0.2.99")
+        pool.shut_down(collector.host, "line card")
+        down = events.wait(SessionDown)
+        pool.configure(to(collector, connect_retry_time=1.0, med=5))
+        wait_until(lambda: not collector.routes(), "the end of its routes")
+
+        assert (down.code, down.subcode) == (6, 2)
+        assert pool.status()[collector.host].state is rhi.State.IDLE
+        assert pool.status()[collector.host].retry_in_s is None
+        pool.bring_up(collector.host)
+        wait_until(lambda: len(collector.routes()) == 1, "the session again")
+        pool.bring_up(collector.host)
+        assert pool.flush().behind == {}
+        assert pool.status()[collector.host].established_sessions == 2
+
+
 def test_end_of_rib_waits_no_longer_than_complete_within() -> None:
     events = Events()
     with (

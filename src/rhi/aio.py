@@ -180,6 +180,12 @@ class Pool(PoolMethods):
     def _release_quarantine(self, address: PeerAddress | PeerInterface) -> None:
         self._driver.release_quarantine(address)
 
+    def _shut_down(self, address: PeerAddress | PeerInterface, message: str) -> None:
+        self._driver.shut_down(address, message)
+
+    def _bring_up(self, address: PeerAddress | PeerInterface) -> None:
+        self._driver.bring_up(address)
+
     def _deliver(self, event: Event, parameters: Parameters | None) -> None:
         if self._observer is not None:
             self._loop.call_soon(tell, self._observer, event, parameters)

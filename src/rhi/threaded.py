@@ -385,6 +385,12 @@ class Pool(PoolMethods):
     def _release_quarantine(self, address: PeerAddress | PeerInterface) -> None:
         self._call_soon(lambda: self._driver.release_quarantine(address))
 
+    def _shut_down(self, address: PeerAddress | PeerInterface, message: str) -> None:
+        self._call_soon(lambda: self._driver.shut_down(address, message))
+
+    def _bring_up(self, address: PeerAddress | PeerInterface) -> None:
+        self._call_soon(lambda: self._driver.bring_up(address))
+
     def _schedule(self) -> None:
         """Have the I/O thread take over the changes noted; one call is enough for many changes."""
         # without a lock: the flag falls before changes are taken, so what was noted is taken or scheduled

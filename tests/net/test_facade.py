@@ -36,6 +36,12 @@ class Noted(PoolMethods):
     def _mark_complete(self) -> None:
         raise AssertionError("nobody asked for this")
 
+    def _shut_down(self, address: Any, message: str) -> None:
+        raise AssertionError("nobody asked for this")
+
+    def _bring_up(self, address: Any) -> None:
+        raise AssertionError("nobody asked for this")
+
     def _release_quarantine(self, address: Any) -> None:
         raise AssertionError("nobody asked for this")
 

@@ -350,6 +350,11 @@ class Peer:
         return self._established > 0
 
     @property
+    def is_stopped(self) -> bool:
+        """It has been told to stop, or not to start yet."""
+        return self._stopped
+
+    @property
     def is_suspended(self) -> bool:
         """Nobody knows where the peer is."""
         return self._is_suspended

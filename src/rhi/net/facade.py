@@ -168,6 +168,25 @@ class PoolMethods(ABC):
         """
         self._release_quarantine(parse_peer(peer))
 
+    def shut_down(self, peer: str | IPAddress, message: str = "") -> None:
+        """End the session of one configured peer with Cease/Administrative Shutdown, until `bring_up`.
+
+        Nothing happens when there is no such peer. `message` is for its operators (RFC 9003).
+
+        Raises:
+            InvalidValueError: the peer is neither an address nor an interface, or the message is no text.
+        """
+        check_message(message)
+        self._shut_down(parse_peer(peer), message)
+
+    def bring_up(self, peer: str | IPAddress) -> None:
+        """Let a peer's session begin again after `shut_down`; harmless when it is up.
+
+        Raises:
+            InvalidValueError: the peer is neither an address nor an interface.
+        """
+        self._bring_up(parse_peer(peer))
+
     @abstractmethod
     def _announce(self, prefix: Prefix, attributes: PathAttributes) -> None: ...
 
@@ -185,6 +204,12 @@ class PoolMethods(ABC):
 
     @abstractmethod
     def _release_quarantine(self, address: PeerAddress | PeerInterface) -> None: ...
+
+    @abstractmethod
+    def _shut_down(self, address: PeerAddress | PeerInterface, message: str) -> None: ...
+
+    @abstractmethod
+    def _bring_up(self, address: PeerAddress | PeerInterface) -> None: ...
 
 
 P = TypeVar("P", bound=PoolMethods)

@@ -228,6 +228,18 @@ class PoolDriver:
         if session is not None:
             session.release_quarantine()
 
+    def shut_down(self, address: PeerAddress | PeerInterface, message: str) -> None:
+        """End the session of a peer until `bring_up`; nothing happens when there is no such peer."""
+        session = self._sessions.get(address)
+        if session is not None:
+            session.stop(CeaseError.ADMINISTRATIVE_SHUTDOWN, message)
+
+    def bring_up(self, address: PeerAddress | PeerInterface) -> None:
+        """Let a peer's session begin again, unless it is to be."""
+        session = self._sessions.get(address)
+        if session is not None and not self._is_stopped and session.peer.is_stopped:
+            session.start()
+
     def announce(self, prefix: Prefix, attributes: PathAttributes) -> None:
         """Want a route."""
         if self._drains.is_any:

@@ -46,7 +46,9 @@ def test_metrics_follow_what_happens(tmp_path: Path) -> None:
             await house.decided()
             SwitchCheck.on["dns/tcp"] = False
             await house.until(lambda: bool(house.daemon.alarms.all))
-            await house.ask("PUT", "/v1/overrides/web", {"action": "drain", "drain_time": 600})
+            await house.ask(
+                "PUT", "/v1/overrides/web", {"action": "drain", "drain_time": 600}
+            )  # to no session
 
             found = await scrape(house)
 
@@ -57,13 +59,14 @@ def test_metrics_follow_what_happens(tmp_path: Path) -> None:
                 ("rhi_check_verdict_changes_total", {"check": "dns/tcp"}, 2),
                 ("rhi_service_level", {"service": "dns"}, 1),
                 ("rhi_service_routes", {"service": "dns"}, 1),
-                ("rhi_routes", {"state": "announced"}, 3),
+                ("rhi_routes", {"state": "announced"}, 1),
                 ("rhi_routes_kept", {"rule": "floor"}, 1),
-                ("rhi_route_changes_total", {"action": "withdrawn"}, 1),
+                ("rhi_route_changes_total", {"action": "withdrawn"}, 3),
                 ("rhi_guard_tripped", {"group": "default", "rule": "floor"}, 1),
                 ("rhi_guard_tripped", {"group": "web", "rule": "floor"}, 0),
                 ("rhi_alarms", {}, 1),
                 ("rhi_overrides", {"action": "drain"}, 1),
+                ("rhi_drains", {"state": "waiting"}, 0),
                 ("rhi_peer_up", {"peer": "127.0.0.9"}, 0),
                 ("rhi_reloads_total", {"result": "applied"}, 0),
                 ("rhi_api_requests_total", {"endpoint": "put_override", "status": "200"}, 1),

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +22,8 @@ from rhi.daemon.config.build import Setup
 from rhi.daemon.controller import Controller, Decided
 from rhi.daemon.decision.reconciler import Inputs
 from rhi.daemon.decision.spec import Quota, Verdict
+from rhi.daemon.drains.conductor import Conductor
+from rhi.daemon.drains.machine import Pace
 from rhi.daemon.history import Entry, History
 from rhi.daemon.origins import Origins
 from rhi.daemon.plan import Plan, make_plan
@@ -43,11 +45,13 @@ class Options:
         complete_within: seconds that End-of-RIB waits for first verdicts at most.
         reload_limit: routes that a reload may withdraw without consent, of those that are announced.
         state_file: where overrides are kept; None keeps them in memory only.
+        pace: of drains, where nothing else is said.
     """
 
     complete_within: float
     reload_limit: Quota
     state_file: str | None
+    pace: Pace = field(default_factory=Pace)
 
 
 class Daemon:
@@ -55,7 +59,7 @@ class Daemon:
 
     Attributes:
         setup: what is in force.
-        controller, history, alarms, runner, pool: its parts, for those who show them.
+        controller, history, alarms, runner, pool, conductor: its parts, for those who show them.
         started_at: monotonic instant.
         reloads: how many there were, by what became of them: `applied`, `refused`, `failed`.
         reloading: to be held from reading a file to acting on it.
@@ -92,7 +96,9 @@ class Daemon:
         )
         state = None if options.state_file is None else StateFile(options.state_file)
         self.controller = Controller(setup, self.pool, self.history, self.alarms, self.clocks, state)
+        self.controller.pace = options.pace
         self.controller.restore()
+        self.conductor = Conductor(self.pool, self.controller.drains, setup.peers, self.decide_soon)
         self.runner = Runner(self._take_report)
         self._is_due = False
         self._is_closed = False
@@ -104,12 +110,7 @@ class Daemon:
     @property
     def inputs(self) -> Inputs:
         """What the next decision goes by."""
-        return Inputs(
-            verdicts=self.controller.verdicts,
-            overrides=self.controller.overrides,
-            other_origins=self.controller.other_origins,
-            presence=self.controller.presence,
-        )
+        return self.controller.inputs
 
     def clocks(self) -> Clocks:
         """The clocks of everything here, now."""
@@ -143,10 +144,10 @@ class Daemon:
             self.alarms.set("reload", f"refused: {text}")
             self.reloads["refused"] += 1
             raise ReloadRefused(text)
-        self.pool.configure(dict(setup.peers), allow_reset=consent)
         self.controller.forget_checks(set(self.setup.checks) - set(setup.checks))
         self.setup = setup
         self.controller.configure(setup)
+        self.conductor.act(setup.peers, allow_reset=consent)
         self.origins.watch(set(self.controller.reconciler.addresses))
         self.runner.configure(setup.checks)
         self.alarms.set("reload", None)
@@ -165,6 +166,7 @@ class Daemon:
         self._is_closed = True
         if self._timer is not None:
             self._timer.cancel()
+        self.conductor.close()
         await self.runner.close()
         await self._loop.run_in_executor(None, self.pool.close, message)
 
@@ -173,6 +175,7 @@ class Daemon:
         if self._is_closed:
             return
         decided = self.controller.decide()
+        self.conductor.act(self.setup.peers)
         now = self._loop.time()
         if self._timer is not None:
             self._timer.cancel()
@@ -214,6 +217,7 @@ class Daemon:
             self.origins.peer_down(event.peer)
         elif isinstance(event, RoutesMissed):
             self.origins.peer_down(event.peer)
+        self.conductor.take_event(event)
         for tell in self.on_event:
             tell(event)
 

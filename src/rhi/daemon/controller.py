@@ -5,7 +5,7 @@ does no waiting of its own: `decide` says when it wants to be asked again. All m
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from rhi.daemon.alarms import Alarms
@@ -14,6 +14,8 @@ from rhi.daemon.decision.overrides import Action, Override
 from rhi.daemon.decision.reconciler import Change, Inputs, Reconciler
 from rhi.daemon.decision.spec import Presence, Verdict
 from rhi.daemon.decision.standing import Standing
+from rhi.daemon.drains.book import Drains
+from rhi.daemon.drains.machine import Drain, Kind, Pace, State, Step, Target
 from rhi.daemon.history import History
 from rhi.daemon.state import Clocks, StateError, StateFile
 from rhi.model.attributes import PathAttributes
@@ -59,6 +61,8 @@ class Controller:
         reconciler: for those who read; only the controller changes it.
         verdicts: by check.
         overrides: by service.
+        pace: of drains, where nothing else is said.
+        drains: of services, peers, or all; a service's stands beside its override.
         other_origins: addresses that peers show from somewhere else; whoever hears of them changes it.
         presence: of addresses that are only announced while they are on this host; whoever minds them
             replaces it.
@@ -76,6 +80,8 @@ class Controller:
         self.reconciler = Reconciler(setup.specs)
         self.verdicts: dict[str, Verdict] = {}
         self.overrides: dict[str, Override] = {}
+        self.pace = Pace()
+        self.drains = Drains(self._tell_drain)
         self.other_origins: set[Prefix] = set()
         self.presence: Mapping[Prefix, Presence] = {}
         self._routes = routes
@@ -95,6 +101,8 @@ class Controller:
             self._alarms.set("state file", str(error))
         for name, override in self.overrides.items():
             self._history.add("override", name, f"still in force: {override}")
+            if override.action is Action.DRAIN:
+                self._start_drain(name, override)
 
     def set_verdict(self, check: str, verdict: Verdict, detail: str) -> None:
         """What a check says now; `decide` acts on it."""
@@ -121,14 +129,19 @@ class Controller:
         lasts: float | None = None,
         drain_time: float = 0.0,
         is_forced: bool = False,
+        pace: Pace | None = None,
     ) -> Override:
         """An operator's word over a service's checks; it replaces the one before. `lasts` in seconds.
+
+        `pace` is that of a drain; without one only its `drain_time` is given.
 
         Raises:
             UnknownService: there is none of this name.
         """
         self._check_service(service)
         now = self._clocks().monotonic
+        if pace is not None:
+            drain_time = pace.wait
         override = Override(
             action=action,
             reason=reason,
@@ -140,6 +153,10 @@ class Controller:
         )
         self.overrides[service] = override
         self._history.add("override", service, str(override), action=action.value, by=by, reason=reason)
+        if action is Action.DRAIN:
+            self._start_drain(service, override, pace)
+        else:
+            self.drains.end(Target(Kind.SERVICE, service), f"overridden: {override}", now)
         self._save()
         return override
 
@@ -154,6 +171,7 @@ class Controller:
         if override is None:
             return False
         self._history.add("override", service, f"taken back by {by}: {override}", by=by)
+        self.drains.end(Target(Kind.SERVICE, service), f"taken back by {by}", self._clocks().monotonic)
         self._save()
         return True
 
@@ -163,30 +181,62 @@ class Controller:
         gone = self.overrides.keys() - setup.specs.services.keys()
         for name in gone:
             self._history.add("override", name, f"over, with its service: {self.overrides.pop(name)}")
+        self.drains.forget(setup.specs.services, setup.peers, self._clocks().monotonic)
         if gone:
             self._save()
+
+    def drain(self, drain: Drain) -> Drain:
+        """Begin a drain of a peer, or of all; a service is drained by an override."""
+        found = self.drains.start(drain, self._clocks().monotonic)
+        self._save()
+        return found
+
+    def undrain(self, target: Target, by: str) -> Drain | None:
+        """End any drain; None when there is none."""
+        drain = self.drains.end(target, f"taken back by {by}", self._clocks().monotonic)
+        if drain is not None:
+            if target.kind is Kind.SERVICE:
+                self.overrides.pop(target.name, None)
+            self._save()
+        return drain
+
+    @property
+    def inputs(self) -> Inputs:
+        """What the next decision goes by."""
+        return Inputs(
+            verdicts=self.verdicts,
+            overrides=self.drains.overrides(self.overrides, self.reconciler.specs.services),
+            other_origins=self.other_origins,
+            presence=self.presence,
+        )
 
     def decide(self) -> Decided:
         """Bring the routes to what they should be now."""
         now = self._clocks().monotonic
         self._expire(now)
-        inputs = Inputs(
-            verdicts=self.verdicts,
-            overrides=self.overrides,
-            other_origins=self.other_origins,
-            presence=self.presence,
-        )
-        outcome = self.reconciler.decide(inputs, now)
-        for change in outcome.changes:
-            self._act(change)
-        for standing in outcome.standings:
-            self._tell_standing(standing)
+        changes: list[Change] = []
+        wishes: set[Prefix] = set()
+        while True:
+            inputs = self.inputs
+            outcome = self.reconciler.decide(inputs, now)
+            for change in outcome.changes:
+                self._act(change)
+            for standing in outcome.standings:
+                self._tell_standing(standing)
+            changes += outcome.changes
+            wishes |= outcome.wishes
+            # what drains have asked for so far is decided: do they ask for more?
+            if not self.drains.advance(self.reconciler, inputs.overrides, now):
+                break
+            self._save()
         self._tell_guards()
         if not self._is_complete and self.reconciler.is_decided:
-            self._is_complete = True
+            self._is_complete = self.drains.sessions.has_begun = True
             self._routes.mark_complete()
             self._history.add("start", "", "every service is decided: End-of-RIB")
-        return Decided(changes=outcome.changes, next_at=outcome.next_at, wishes=outcome.wishes)
+        instants = [each for each in (outcome.next_at, self.drains.next_at()) if each is not None]
+        following = min(instants, default=None)
+        return Decided(changes=tuple(changes), next_at=following, wishes=frozenset(wishes))
 
     def _act(self, change: Change) -> None:
         if change.after is None:
@@ -220,8 +270,36 @@ class Controller:
         over = [name for name, override in self.overrides.items() if override.is_over(now)]
         for name in over:
             self._history.add("override", name, f"has run out: {self.overrides.pop(name)}")
-        if over:
+        if self.drains.expire(now) or over:
             self._save()
+
+    def _start_drain(self, service: str, override: Override, pace: Pace | None = None) -> None:
+        drain = Drain(
+            target=Target(Kind.SERVICE, service),
+            pace=pace or replace(self.pace, wait=override.drain_time),
+            reason=override.reason,
+            by=override.by,
+            until=override.until,
+            is_forced=override.is_forced,
+        )
+        self.drains.start(drain, override.at)
+
+    def _tell_drain(self, drain: Drain, step: Step) -> None:
+        subject = str(drain.target)
+        self._history.add(
+            "drain",
+            subject,
+            f"{step.state.value} ({step.text})",
+            state=step.state.value,
+            because=step.text,
+            behind=dict(step.behind),
+            by=drain.by,
+            reason=drain.reason,
+        )
+        is_late = step.state is State.OVERDUE or (step.state is State.DONE and drain.behind)
+        behind = ", ".join(f"{peer} {what}" for peer, what in sorted(drain.behind.items()))
+        late = step.text if step.state is State.OVERDUE or not behind else f"not acknowledged: {behind}"
+        self._alarms.set(f"drain {subject}", late if is_late else None)
 
     def _check_service(self, name: str) -> None:
         services: Mapping[str, object] = self.reconciler.specs.services

@@ -1,11 +1,11 @@
 """Why an address is announced or not: the chain from its checks to what each peer was sent.
 
-    check -> verdict -> policy -> damping -> dwell -> override -> sharing -> guard -> route -> UPDATE
+    check -> verdict -> policy -> damping -> dwell -> override -> drain -> sharing -> guard -> route -> UPDATE
 
 Links are data, each with the instant of its last change where there is one; `lines` makes text of them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,6 +16,8 @@ from rhi.daemon.decision.overrides import Override
 from rhi.daemon.decision.reconciler import Reconciler
 from rhi.daemon.decision.spec import Service, Sharing, Verdict
 from rhi.daemon.decision.standing import Standing
+from rhi.daemon.drains.book import ALL
+from rhi.daemon.drains.machine import Drain, Kind, Target
 from rhi.health.checker import Report
 from rhi.model.prefix import Prefix
 from rhi.model.status import State, Status
@@ -71,6 +73,7 @@ class Facts:
     reports: Mapping[str, Report]
     statuses: Mapping[str, Status]
     now: float
+    drains: Sequence[Drain] = ()
 
 
 def explain(prefix: Prefix, facts: Facts) -> list[Link]:
@@ -80,6 +83,7 @@ def explain(prefix: Prefix, facts: Facts) -> list[Link]:
     for name in names:
         links += _service(facts.reconciler.specs.services[name], facts)
     links += _address(prefix, names, facts)
+    links += [_drain(drain) for drain in facts.drains if drain.target.kind is Kind.PEER]
     links += [_update(prefix, peer, status, facts) for peer, status in facts.statuses.items()]
     return links
 
@@ -124,6 +128,9 @@ def _service(service: Service, facts: Facts) -> Iterator[Link]:
     if "degraded" in said:
         yield Link(stage="degraded", subject=service.name, text=said["degraded"])
     yield _override(service, facts)
+    for drain in facts.drains:
+        if drain.target in (ALL, Target(Kind.SERVICE, service.name)):
+            yield _drain(drain)
 
 
 def _check(name: str, is_dependency: bool, facts: Facts) -> Link:
@@ -177,6 +184,17 @@ def _override(service: Service, facts: Facts) -> Link:
         text=f"{override}{ends}",
         since=override.at,
         data={"action": override.action.value, "by": override.by, "reason": override.reason},
+    )
+
+
+def _drain(drain: Drain) -> Link:
+    step = drain.steps[-1]
+    return Link(
+        stage="drain",
+        subject=str(drain.target),
+        text=f"{step.state.value} ({step.text}); {drain}",
+        since=step.at,
+        data={"state": step.state.value, "by": drain.by, "reason": drain.reason, "behind": dict(step.behind)},
     )
 
 

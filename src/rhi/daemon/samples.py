@@ -15,6 +15,7 @@ from rhi.daemon.decision.guard import FLOOR, RATE, SUSPICION
 from rhi.daemon.decision.overrides import Action
 from rhi.daemon.decision.reconciler import NEVER_THE_LAST
 from rhi.daemon.decision.spec import Verdict
+from rhi.daemon.drains.machine import State as DrainState
 from rhi.health.lag import LagMeter
 from rhi.model.status import State, Status
 
@@ -149,6 +150,11 @@ def _overrides(moment: Moment) -> Iterable[Sample]:
     return [((action.value,), found[action]) for action in Action]
 
 
+def _drains(moment: Moment) -> Iterable[Sample]:
+    found = Counter(each.state for each in moment.daemon.controller.drains.all)
+    return [((state.value,), found[state]) for state in DrainState if state is not DrainState.CANCELLED]
+
+
 def _held_back(moment: Moment) -> Iterable[Sample]:
     return [
         ((name, reason), count)
@@ -198,6 +204,7 @@ METRICS: Final = (
     _gauge("rhi_guard_tripped", "group rule", "1 while the rule keeps something.", _guards),
     _gauge("rhi_alarms", "", "Alarms there are now.", lambda moment: _one(len(moment.daemon.alarms.all))),
     _gauge("rhi_overrides", "action", "Overrides in force.", _overrides),
+    _gauge("rhi_drains", "state", "Drains in force, by the state they have come to.", _drains),
     _counter("rhi_decisions", "", "Decisions made.", _counted("decisions")),
     _counter(
         "rhi_reloads", "result", "applied, refused, failed.",

@@ -17,6 +17,7 @@ from rhi.daemon.config.load import load
 from rhi.daemon.config.models import ApiSettings, Config
 from rhi.daemon.config.problems import ConfigError
 from rhi.daemon.control.server import Control
+from rhi.daemon.drains.machine import Pace
 from rhi.daemon.logs import Log
 from rhi.daemon.metrics import Metrics
 
@@ -71,6 +72,7 @@ def options_of(config: Config) -> Options:
         complete_within=config.complete_within,
         reload_limit=config.reload_limit,
         state_file=config.state_file,
+        pace=Pace(**config.drain.model_dump()),
     )
 
 

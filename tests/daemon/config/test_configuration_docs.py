@@ -13,6 +13,7 @@ from rhi.daemon.config.models import (
     Band,
     Config,
     DampingSettings,
+    DrainSettings,
     GroupSettings,
     LogSettings,
     Model,
@@ -26,7 +27,18 @@ TEXT = DOCS.read_text()
 
 
 @pytest.mark.parametrize(
-    "model", [Config, ServiceSettings, GroupSettings, ApiSettings, LogSettings, DampingSettings, Band, Adjust]
+    "model",
+    [
+        Config,
+        ServiceSettings,
+        GroupSettings,
+        ApiSettings,
+        LogSettings,
+        DrainSettings,
+        DampingSettings,
+        Band,
+        Adjust,
+    ],
 )
 def test_every_key_is_in_the_documentation(model: type[Model]) -> None:
     named = set(re.findall(r"`([a-z_]+)`", TEXT))

@@ -42,11 +42,15 @@ async def ask(house: House, method: str, path: str, body: Any = None, status: in
 
 async def decided_answers(house: House) -> dict[str, Any]:
     await house.decided()
+    drain = "peer/127.0.0.9"
+    await ask(house, "PUT", f"/v1/drains/{drain}", {})
     answers = {}
     for endpoint in ENDPOINTS:
         if endpoint.method != "GET" or endpoint.name == "events":
             continue
-        path = endpoint.path.format(service="dns", check="dns/tcp", peer="127.0.0.9", address=address(1))
+        path = endpoint.path.format(
+            service="dns", check="dns/tcp", peer="127.0.0.9", address=address(1), drain=drain
+        )
         answers[endpoint.name] = await ask(house, "GET", path)
     return answers
 

@@ -263,6 +263,15 @@ class ApiSettings(Model):
     token_env: str | None = None
 
 
+class DrainSettings(Model):
+    """How patient drains are."""
+
+    wait: Duration = 30.0
+    acknowledge: Duration = 5.0
+    age: Duration = 5.0
+    deadline: Duration | None = None
+
+
 class LogSettings(Model):
     """What is written to standard error."""
 
@@ -286,5 +295,6 @@ class Config(Model):
     allow_empty: bool = False
     reload_limit: QuotaField = Quota(percent=Fraction(50))
     state_file: str | None = None
+    drain: DrainSettings = DrainSettings()
     api: ApiSettings = ApiSettings()
     log: LogSettings = LogSettings()

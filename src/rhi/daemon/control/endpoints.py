@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from rhi.daemon.control import handlers
+from rhi.daemon.control import draining, handlers
 from rhi.daemon.control.desk import Answer, Call, Desk
 from rhi.daemon.control.requests import (
     Body,
+    DrainRequest,
     EventsQuery,
     HistoryQuery,
     NoQuery,
@@ -23,6 +24,7 @@ from rhi.daemon.control.views import (
     AlarmView,
     CheckView,
     DoneView,
+    DrainView,
     EntryView,
     ExplanationView,
     OverrideView,
@@ -133,6 +135,21 @@ ENDPOINTS: Final = (
         method="DELETE", path="/v1/overrides/{service}", name="delete_override",
         summary="Let a service's checks decide again.",
         handle=handlers.delete_override, answer=DoneView, refusals=(404,),
+    ),
+    _get("/v1/drains", "drains", "All drains in force.", draining.drains, Page[DrainView]),
+    _get(
+        "/v1/drains/{drain}", "drain", "One drain, with its steps.", draining.drain, DrainView,
+        refusals=(404,),
+    ),
+    Endpoint(
+        method="PUT", path="/v1/drains/{drain}", name="put_drain",
+        summary="Drain a service, a peer, or everything.",
+        handle=draining.put_drain, answer=DrainView, body=DrainRequest, refusals=(404,),
+    ),
+    Endpoint(
+        method="DELETE", path="/v1/drains/{drain}", name="delete_drain",
+        summary="Take a drain back, whatever it has come to.",
+        handle=draining.delete_drain, answer=DrainView, refusals=(404,),
     ),
     _get("/v1/alarms", "alarms", "All alarms there are now.", handlers.alarms, Page[AlarmView]),
     _get(

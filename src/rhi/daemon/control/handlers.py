@@ -214,6 +214,7 @@ async def explanation(desk: Desk, call: Call) -> ExplanationView:
         reports={name: report for name, report in reports.items() if report is not None},
         statuses=statuses,
         now=clocks.monotonic,
+        drains=daemon.controller.drains.all,
     )
     links = explain(prefix, facts)
     address = reconciler.address(prefix)

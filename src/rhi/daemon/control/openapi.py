@@ -27,6 +27,7 @@ _ALWAYS: Final = (400, 401, 403, 413, 503)
 _PARAMETERS: Final = {
     "service": "Name of a service.",
     "check": "Name of a check, such as `dns/tcp`; slashes may stay as they are.",
+    "drain": "`service/NAME`, `peer/NAME` or `all`.",
     "peer": "A peer as the configuration names it; the zone of `fe80::1%eth0` is written `%25eth0`.",
     "address": "An address or a prefix, such as `2001:db8::1` or `192.0.2.0/24`.",
 }

@@ -35,6 +35,30 @@ class OverrideRequest(Body):
     """Also against guards."""
 
 
+class DrainRequest(Body):
+    """How to drain; what is not given is as the configuration has it."""
+
+    reason: _Letters = ""
+    by: _Letters = ""
+    """Who says it; the user behind the Unix socket if not given."""
+    lasts: Duration | None = None
+    """Seconds, or text such as 30m, after which it is taken back by itself; not given never."""
+    wait: Duration | None = None
+    """Between the acknowledgement of the marks and the withdrawal."""
+    acknowledge: Duration | None = None
+    """For peers to acknowledge, at the most; twice."""
+    age: Duration | None = None
+    """Between the acknowledgement of the withdrawal and the end."""
+    deadline: Duration | None = None
+    """From begin to end whatever happens; all of these and a minute if not given."""
+    force: bool = False
+    """Also against guards; of no meaning for a peer."""
+    close: bool = False
+    """End the session at the end, until the drain is taken back; only for a peer."""
+    message: Annotated[str, Field(max_length=128)] = ""
+    """For the operators of the peer (RFC 9003), with `close`."""
+
+
 class ReloadRequest(Body):
     """How to take the configuration file."""
 

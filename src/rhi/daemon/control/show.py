@@ -11,6 +11,8 @@ from rhi.daemon.config.build import Setup
 from rhi.daemon.control.views import (
     AlarmView,
     CheckView,
+    DrainStepView,
+    DrainView,
     EntryView,
     GuardView,
     OverrideView,
@@ -27,6 +29,8 @@ from rhi.daemon.controller import Controller
 from rhi.daemon.decision.overrides import Override
 from rhi.daemon.decision.reconciler import Address
 from rhi.daemon.decision.spec import Verdict
+from rhi.daemon.drains.book import drained_routes
+from rhi.daemon.drains.machine import Drain
 from rhi.daemon.history import Entry, History
 from rhi.daemon.plan import Plan
 from rhi.daemon.state import Clocks
@@ -80,6 +84,7 @@ def show_status(source: Source, statuses: Mapping[str, Status]) -> StatusView:
         guards=show_guards(source),
         alarms=show_alarms(source),
         overrides=show_overrides(source),
+        drains=show_drains(source),
     )
 
 
@@ -131,6 +136,44 @@ def show_override(service: str, override: Override, clocks: Clocks) -> OverrideV
         until=None if override.until is None else moment(clocks, override.until),
         drain_time=override.drain_time,
         force=override.is_forced,
+    )
+
+
+def show_drains(source: Source) -> list[DrainView]:
+    """All in force."""
+    return [show_drain(source, each) for each in source.controller.drains.all]
+
+
+def show_drain(source: Source, drain: Drain) -> DrainView:
+    """One."""
+    clocks, controller, until, following = source.clocks(), source.controller, drain.until, drain.next_at()
+    routes, kept = drained_routes(drain.target, controller.reconciler, controller.inputs.overrides)
+    return DrainView(
+        drain=str(drain.target),
+        kind=drain.target.kind.value,
+        name=drain.target.name,
+        state=drain.state.value,
+        reason=drain.reason,
+        by=drain.by,
+        since=moment(clocks, drain.at),
+        until=None if until is None else moment(clocks, until),
+        next=None if following is None else moment(clocks, following),
+        deadline=moment(clocks, drain.deadline),
+        wait=drain.pace.wait,
+        acknowledge=drain.pace.acknowledge,
+        age=drain.pace.age,
+        force=drain.is_forced,
+        close=drain.closes,
+        message=drain.message,
+        routes=len(routes),
+        kept=kept,
+        behind=dict(drain.behind),
+        steps=[
+            DrainStepView(
+                state=step.state.value, at=moment(clocks, step.at), text=step.text, behind=dict(step.behind)
+            )
+            for step in drain.steps
+        ],
     )
 
 

@@ -9,6 +9,10 @@ from pydantic import BaseModel, ConfigDict
 
 T = TypeVar("T")
 
+DrainState = Literal[
+    "marked", "waiting", "withdrawing", "acknowledging", "aging", "done", "deadline passed", "cancelled"
+]
+
 
 class View(BaseModel):
     """Part of an answer."""
@@ -56,6 +60,54 @@ class OverrideView(View):
     """Also against guards."""
 
 
+class DrainStepView(View):
+    """One state that a drain has come to."""
+
+    state: DrainState
+    at: str
+    text: str
+    """Why the one before was left."""
+    behind: dict[str, str]
+    """Peers that had not acknowledged when it was left, and what they were behind with."""
+
+
+class DrainView(View):
+    """A drain of a service, a peer, or everything."""
+
+    drain: str
+    """`service/NAME`, `peer/NAME` or `all`."""
+    kind: Literal["service", "peer", "all"]
+    name: str
+    """Of the service or the peer."""
+    state: DrainState
+    reason: str
+    by: str
+    since: str
+    """When it began."""
+    until: str | None
+    """When it is taken back by itself; null never."""
+    next: str | None
+    """When time alone changes it; null never."""
+    deadline: str
+    """When it waits for nobody any more."""
+    wait: float
+    acknowledge: float
+    age: float
+    force: bool
+    """Also against guards."""
+    close: bool
+    """The session ends with it."""
+    message: str
+    routes: int
+    """Routes that are still announced, and that it leads traffic away from."""
+    kept: str
+    """What keeps any of them."""
+    behind: dict[str, str]
+    """Peers that had not acknowledged when they were last waited for, and what they were behind with."""
+    steps: list[DrainStepView]
+    """All so far, the current one last."""
+
+
 class GuardView(View):
     """The guard over the withdrawals of a group of services."""
 
@@ -96,6 +148,7 @@ class StatusView(View):
     guards: list[GuardView]
     alarms: list[AlarmView]
     overrides: list[OverrideView]
+    drains: list[DrainView]
 
 
 class StepView(View):

@@ -23,6 +23,7 @@ class Override:
         until: the instant it ends by itself; None never.
         drain_time: seconds between mark and withdrawal.
         is_forced: also against guards.
+        is_marked: mark as leaving too, whatever it does.
     """
 
     action: Action
@@ -32,6 +33,7 @@ class Override:
     until: float | None = None
     drain_time: float = 0.0
     is_forced: bool = False
+    is_marked: bool = False
 
     def is_over(self, now: float) -> bool:
         """It has expired."""

@@ -166,7 +166,7 @@ def _adjustments(
     adjustments = [adjustment]
     if is_degraded:
         adjustments.append(service.degraded)
-    if override is not None and override.action is Action.DRAIN:
+    if override is not None and (override.action is Action.DRAIN or override.is_marked):
         adjustments.append(Adjustment(graceful_shutdown=True))
     return adjustments
 

@@ -1,0 +1,98 @@
+"""What the endpoints of drains do; see `handlers`."""
+
+from dataclasses import replace
+
+from rhi.daemon.control.auth import user_of
+from rhi.daemon.control.desk import Call, Desk, Refused
+from rhi.daemon.control.requests import DrainRequest
+from rhi.daemon.control.show import show_drain, show_drains
+from rhi.daemon.control.views import DrainView, Page
+from rhi.daemon.controller import UnknownService
+from rhi.daemon.decision.overrides import Action
+from rhi.daemon.drains.machine import Drain, Kind, Pace, Target
+
+
+async def drains(desk: Desk, call: Call) -> Page[DrainView]:
+    return Page(items=show_drains(desk.daemon))
+
+
+async def drain(desk: Desk, call: Call) -> DrainView:
+    return show_drain(desk.daemon, _found(desk, _target(call)))
+
+
+async def put_drain(desk: Desk, call: Call) -> DrainView:
+    target, body = _target(call), call.body
+    assert isinstance(body, DrainRequest)
+    controller = desk.daemon.controller
+    if (body.close or body.message) and target.kind is not Kind.PEER:
+        raise Refused(400, f"drain {target}: close and message are for a peer, whose session ends")
+    if body.message and not body.close:
+        raise Refused(400, "message: goes with the end of the session; set close too")
+    by = body.by or await desk.in_thread(lambda: user_of(call.transport))
+    pace = _pace(controller.pace, body)
+    if target.kind is Kind.SERVICE:
+        try:
+            controller.override(
+                target.name,
+                Action.DRAIN,
+                reason=body.reason,
+                by=by,
+                lasts=body.lasts,
+                is_forced=body.force,
+                pace=pace,
+            )
+        except UnknownService as error:
+            raise Refused(404, str(error)) from None
+    else:
+        if target.kind is Kind.PEER and target.name not in desk.daemon.setup.peers:
+            known = ", ".join(sorted(desk.daemon.setup.peers)[:10]) or "none"
+            raise Refused(404, f"peer {target.name!r}: there is no such peer with a name; there are: {known}")
+        now = desk.daemon.clocks().monotonic
+        controller.drain(
+            Drain(
+                target=target,
+                pace=pace,
+                reason=body.reason,
+                by=by,
+                until=None if body.lasts is None else now + body.lasts,
+                is_forced=body.force,
+                closes=body.close,
+                message=body.message,
+            )
+        )
+    desk.daemon.decide_soon()
+    return show_drain(desk.daemon, _found(desk, target))
+
+
+async def delete_drain(desk: Desk, call: Call) -> DrainView:
+    target = _target(call)
+    by = await desk.in_thread(lambda: user_of(call.transport))
+    ended = desk.daemon.controller.undrain(target, by)
+    if ended is None:
+        raise _absent(target)
+    desk.daemon.decide_soon()
+    return show_drain(desk.daemon, ended)
+
+
+def _pace(usual: Pace, body: DrainRequest) -> Pace:
+    names = ("wait", "acknowledge", "age", "deadline")
+    given = {name: getattr(body, name) for name in names if getattr(body, name) is not None}
+    return replace(usual, **given)
+
+
+def _target(call: Call) -> Target:
+    try:
+        return Target.parse(call.path["drain"])
+    except ValueError as error:
+        raise Refused(400, str(error)) from None
+
+
+def _found(desk: Desk, target: Target) -> Drain:
+    found = desk.daemon.controller.drains.get(target)
+    if found is None:
+        raise _absent(target)
+    return found
+
+
+def _absent(target: Target) -> Refused:
+    return Refused(404, f"drain {target}: is not drained")

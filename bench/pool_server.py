@@ -1,7 +1,7 @@
 """A process with a `rhi.Pool` that obeys JSON lines: what a program that embeds rhi does, with time-stamps.
 
     python -m bench.pool_server --speaker A --port P --as-number N --sink A --sink-as N --routes N
-                                [--sinks A...] [--hold-time S] [--profile FILE] [--extended]
+                                [--sinks A...] [--hold-time S] [--profile FILE] [--extended] [--aio]
 
     {"do": "med", "med": N}            `configure` with another MED
     {"do": "replace_med", "med": N}    `replace` with all routes and another MED
@@ -15,7 +15,8 @@
     {"do": "profile"}                  write the profile so far
 
 Each answer has `at`, just before the call, and `returned_at`. --profile writes FILE.calls and FILE.io:
-cProfile's figures for the thread that calls, and for the pool's own.
+cProfile's figures for the thread that calls, and for the pool's own. With --aio the pool is a `rhi.aio.Pool`,
+called in its own event loop, and there is no profile.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from time import monotonic, sleep
 from typing import Any, Final
 
 import rhi
+import rhi.aio
 from bench.routes import addresses
 
 # For `replace_one`: the last route becomes one of these.
@@ -60,35 +62,59 @@ class PoolServer:
             "extended_messages": arguments.extended,
         }
         self._sink: str = arguments.sink
-        self._routes = list(addresses(arguments.routes))
+        self._number: int = arguments.routes
         self._profile = cProfile.Profile() if arguments.profile else None
         self._profile_file: str = arguments.profile
         self._replaced = 0
-        pool_type = ProfiledPool if self._profile else rhi.Pool
-        listen = [(arguments.speaker, arguments.port)]
         self._sinks: list[str] = [self._sink, *arguments.sinks]
-        self._pool, at, returned_at = self._timed(
-            lambda: pool_type(arguments.speaker, self._peers(), self._routes, listen=listen)
-        )
+        self._pool, at, returned_at = self._timed(self._start(arguments))
         self._lag = LagProbe(self._pool)
         _answer(at=at, returned_at=returned_at)
+
+    def _start(self, arguments: argparse.Namespace) -> Callable[[], rhi.Pool | rhi.aio.Pool]:
+        routes, peers = self._routes(), self._peers()
+        pool_type = rhi.aio.Pool if arguments.aio else ProfiledPool if self._profile else rhi.Pool
+        listen = [(arguments.speaker, arguments.port)]
+        return lambda: pool_type(arguments.speaker, peers, routes, listen=listen)
 
     def run(self) -> None:
         """Until the end of standard input."""
         for line in sys.stdin.buffer:
-            request = json.loads(line)
-            call = self._call(request)
-            result, at, returned_at = self._timed(call)
-            more = {"lag": result} if request["do"] == "lag" else {}
-            _answer(at=at, returned_at=returned_at, **more)
+            self.obey(line)
+        assert isinstance(self._pool, rhi.Pool)
         self._pool.close()
+
+    async def run_in_loop(self) -> None:
+        """The same, with the pool's own event loop waiting for standard input too."""
+        is_over = asyncio.Event()
+
+        def read() -> None:
+            if line := sys.stdin.buffer.readline():
+                self.obey(line)
+            else:
+                is_over.set()
+
+        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), read)
+        await is_over.wait()
+
+    def obey(self, line: bytes) -> None:
+        """Do what one line asks for, and answer."""
+        request = json.loads(line)
+        call = self._call(request)
+        result, at, returned_at = self._timed(call)
+        more = {"lag": result} if request["do"] == "lag" else {}
+        _answer(at=at, returned_at=returned_at, **more)
+
+    def _routes(self) -> list[str]:
+        """All routes, made anew: a list of a million costs the garbage collector 20 ms now and then."""
+        return list(addresses(self._number))
 
     def _peers(self, **parameters: Any) -> dict[str, rhi.Parameters]:
         every = rhi.Parameters(**self._parameters, **parameters)
         return dict.fromkeys(self._sinks, every)
 
     def _call(self, request: dict[str, Any]) -> Callable[[], object]:
-        pool, routes, do = self._pool, self._routes, request["do"]
+        pool, do = self._pool, request["do"]
         if do in ("announce", "withdraw"):
             method, address = getattr(pool, do), request["address"]
             return lambda: method(address)
@@ -96,6 +122,7 @@ class PoolServer:
             peers = self._peers(med=request["med"])
             return lambda: pool.configure(peers)
         if do == "replace_all":
+            routes = self._routes()
             return lambda: pool.replace(routes)
         if do == "lag":
             return self._lag.take
@@ -104,10 +131,11 @@ class PoolServer:
             return Thread(target=churn, args=(pool, rate, seconds), daemon=True).start
         if do == "replace_med":
             attributes = rhi.PathAttributes(med=request["med"])
+            routes = self._routes()
             return lambda: pool.replace(routes, attributes)
         if do == "replace_one":
             self._replaced += 1
-            changed = [*routes[:-1], OTHER_ROUTES[self._replaced % len(OTHER_ROUTES)]]
+            changed = [*self._routes()[:-1], OTHER_ROUTES[self._replaced % len(OTHER_ROUTES)]]
             return lambda: pool.replace(changed)
         if do == "withdraw_all":
             return lambda: pool.replace([], allow_empty=True)
@@ -127,6 +155,7 @@ class PoolServer:
     def _dump_profile(self) -> None:
         """Ends the pool: the figures of its thread are there when that has ended."""
         assert self._profile is not None
+        assert isinstance(self._pool, rhi.Pool)
         self._profile.disable()
         self._pool.close()
         self._profile.dump_stats(f"{self._profile_file}.calls")
@@ -138,7 +167,7 @@ class LagProbe:
 
     INTERVAL: Final = 0.002
 
-    def __init__(self, pool: rhi.Pool) -> None:
+    def __init__(self, pool: rhi.Pool | rhi.aio.Pool) -> None:
         self._loop: asyncio.AbstractEventLoop = pool._loop  # nothing public tells
         self._longest = 0.0
         self._loop.call_soon_threadsafe(self._again)
@@ -155,7 +184,7 @@ class LagProbe:
         self._loop.call_at(now + self.INTERVAL, self._again, now + self.INTERVAL)
 
 
-def churn(pool: rhi.Pool, rate: int, seconds: float) -> None:
+def churn(pool: rhi.Pool | rhi.aio.Pool, rate: int, seconds: float) -> None:
     """Announce and withdraw routes in turn, so many a second, in steps of a few milliseconds."""
     routes = [f"172.16.{number >> 8}.{number & 255}" for number in range(CHURNED)]
     began, done = monotonic(), 0
@@ -174,6 +203,19 @@ def _answer(**values: float) -> None:
 
 def main() -> None:
     """Run one pool."""
+    arguments = _parser().parse_args()
+    if arguments.aio:
+        asyncio.run(run_in_loop(arguments))
+    else:
+        PoolServer(arguments).run()
+
+
+async def run_in_loop(arguments: argparse.Namespace) -> None:
+    """With a pool in this event loop."""
+    await PoolServer(arguments).run_in_loop()
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench.pool_server", allow_abbrev=False)
     parser.add_argument("--speaker", required=True)
     parser.add_argument("--port", type=int, required=True)
@@ -185,7 +227,8 @@ def main() -> None:
     parser.add_argument("--hold-time", type=int, default=90)
     parser.add_argument("--extended", action="store_true")
     parser.add_argument("--profile", default="")
-    PoolServer(parser.parse_args()).run()
+    parser.add_argument("--aio", action="store_true")
+    return parser
 
 
 if __name__ == "__main__":

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from bench.adapters import ADAPTERS, NO_DAEMONS
+from bench.adapters import ADAPTERS, NO_DAEMONS, OURS
 from bench.experiments import EXPERIMENTS, Experiment
 from bench.experiments.base import Measure, Reference, Target, Unit
 from bench.results import Results
 
 TITLES: Final = {
     "rhi": "**rhi**",
+    "rhi.aio": "**rhi.aio**",
     "floor": "floor",
     "bird": "BIRD",
     "frr": "FRR",
@@ -60,11 +61,13 @@ def _experiment(results: Results, experiment: Experiment) -> str:
         for measure in experiment.MEASURES
         if any(_value(results, experiment, name, measure) is not None for name in results.versions)
     ]
+    speakers = [name for name in results.versions if _is_for(name, experiment)]
+    ours = [name for name in OURS if name in speakers] or ["rhi"]
     columns = ["speaker", "runs"]
     for measure in measures:
-        columns += [measure.name, f"rhi ÷ {'' if len(measures) == 1 else 'it'}".strip()]
+        columns += [measure.name, *(f"{name} ÷ it" for name in ours)]
     lines = ["| " + " | ".join(columns) + " |", "|---" * 2 + "|--:" * (len(columns) - 2) + "|"]
-    lines += [_row(results, experiment, name, measures) for name in results.versions]
+    lines += [_row(results, experiment, name, measures, ours) for name in speakers]
     if experiment.ONLY:
         names = [name for name in results.versions if name in experiment.ONLY]
         lines = [
@@ -74,31 +77,43 @@ def _experiment(results: Results, experiment: Experiment) -> str:
         lines += [_line(results, experiment, names, measure) for measure in measures]
     ways = [
         f"{TITLES[name]}: {ADAPTERS[name].WAYS[experiment.NUMBER]}"
-        for name in results.versions
+        for name in speakers
         if experiment.NUMBER in ADAPTERS[name].WAYS
     ]
     parts = [f"### {experiment.NUMBER}: {experiment.TITLE}", "\n".join(lines)]
     if ways:
         parts.append("Driven by: " + "; ".join(ways) + ".")
     if experiment.TARGETS:
-        parts.append("\n".join(_verdict(results, experiment, target) for target in experiment.TARGETS))
+        verdicts = [_verdict(results, experiment, each, name) for each in experiment.TARGETS for name in ours]
+        parts.append("\n".join(verdicts))
     return "\n\n".join(parts)
 
 
-def _row(results: Results, experiment: Experiment, name: str, measures: list[Measure]) -> str:
+def _is_for(name: str, experiment: Experiment) -> bool:
+    numbers = ADAPTERS[name].EXPERIMENTS
+    return not numbers or experiment.NUMBER in numbers
+
+
+def _row(
+    results: Results, experiment: Experiment, name: str, measures: list[Measure], ours: list[str]
+) -> str:
     cell = results.cell(experiment.NUMBER, name)
     fields = [TITLES[name], str(cell.runs)]
     for measure in measures:
         value = _value(results, experiment, name, measure)
-        ours = _value(results, experiment, "rhi", measure)
         if value is None:
-            fields += [f"not measured: {cell.trouble}" if cell.trouble else "not measured", ""]
+            fields += [
+                f"not measured: {cell.trouble}" if cell.trouble else "not measured",
+                *("" for _ in ours),
+            ]
             continue
         samples = cell.samples[measure.samples]
         spread = f" ({_shown(min(samples), measure.unit)}–{_shown(max(samples), measure.unit)})"
         one_each = len(samples) == cell.runs > 1
         fields.append(f"{_shown(value, measure.unit)} {measure.unit.value[1]}{spread if one_each else ''}")
-        fields.append("" if ours is None or name == "rhi" or not value else f"{ours / value:.2g}")
+        for each in ours:
+            own = _value(results, experiment, each, measure)
+            fields.append("" if own is None or name in OURS or not value else f"{own / value:.2g}")
     return "| " + " | ".join(fields) + " |"
 
 
@@ -113,9 +128,9 @@ def _with_unit(value: float, unit: Unit) -> str:
     return f"{_shown(value, unit)} {unit.value[1]}".strip()
 
 
-def _verdict(results: Results, experiment: Experiment, target: Target) -> str:
+def _verdict(results: Results, experiment: Experiment, target: Target, name: str) -> str:
     measure = next(measure for measure in experiment.MEASURES if measure.name == target.measure)
-    ours = _value(results, experiment, "rhi", measure)
+    ours = _value(results, experiment, name, measure)
     if target.reference is Reference.ABSOLUTE:
         aim = _with_unit(target.limit, measure.unit)
         got = None if ours is None else ours / target.limit
@@ -132,7 +147,7 @@ def _verdict(results: Results, experiment: Experiment, target: Target) -> str:
         got = None if ratio is None else ratio / target.limit
         text = "" if ratio is None or best is None else f"{ratio:.2g} × {TITLES[best]}"
     outcome = "not measured" if got is None else f"{'met' if got <= 1 else '**missed**'}, {text}"
-    return f"- {target.measure}, at most {aim}: {outcome}"
+    return f"- {name}: {target.measure}, at most {aim}: {outcome}"
 
 
 def _value(results: Results, experiment: Experiment, name: str, measure: Measure) -> float | None:

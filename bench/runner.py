@@ -92,6 +92,7 @@ def _run_group(
         for experiment in group
         if not cells[experiment.NUMBER].trouble
         and (not experiment.ONLY or name in experiment.ONLY)
+        and (not ADAPTERS[name].EXPERIMENTS or experiment.NUMBER in ADAPTERS[name].EXPERIMENTS)
         and not (experiment.IS_LONG and number > 1 and plan.scale < 1)
     ]
     if results.versions[name].startswith("missing"):

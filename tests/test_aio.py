@@ -80,6 +80,30 @@ def test_pool_in_a_program_with_a_loop_of_its_own() -> None:
     run(main())
 
 
+def test_first_change_of_a_turn_is_written_in_the_call_and_the_others_together() -> None:
+    async def main() -> None:
+        async with (
+            server() as collector,
+            aio.Pool("192.0.2.1", {"127.0.0.1": to(collector)}, ["203.0.113.1"]) as pool,
+        ):
+            await is_up(pool)
+            assert await pool.flush()
+            for _ in range(2):
+                told = []
+                for number in (2, 3, 4):
+                    pool.announce(f"203.0.113.{number}")
+                    told.append(pool.status()["127.0.0.1"].current_routes)
+                assert told == [2, 2, 2]
+                assert await pool.flush()
+                assert pool.status()["127.0.0.1"].current_routes == 4
+                pool.withdraw("203.0.113.2")
+                assert pool.status()["127.0.0.1"].current_routes == 3
+                pool.replace(["203.0.113.1"])
+                assert await pool.flush()
+
+    run(main())
+
+
 def test_session_is_a_pool_with_one_peer() -> None:
     async def main() -> None:
         async with server() as collector:

@@ -31,11 +31,13 @@ class Speaker(abc.ABC):
     Class attributes:
         NAME: on the command line and in results.
         WAYS: for each experiment, how it is driven; for the report.
+        EXPERIMENTS: those that it is measured in; nothing: all.
         DIALS: `start` opens the connection itself; otherwise the sink does.
     """
 
     NAME: ClassVar[str]
     WAYS: ClassVar[Mapping[str, str]]
+    EXPERIMENTS: ClassVar[tuple[str, ...]] = ()
     DIALS: ClassVar[bool] = False
 
     def __init__(self, ground: Ground, *, extended: bool, timeout: float) -> None:

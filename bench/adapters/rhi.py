@@ -1,4 +1,7 @@
-"""rhi: a program with a `rhi.Pool`, and `rhi speak --routes FILE` for what is measured from the start."""
+"""rhi: a program with a `rhi.Pool`, and `rhi speak --routes FILE` for what is measured from the start.
+
+`RhiAio` is a program whose own event loop has the pool: what is measured of that is what differs.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,8 @@ class Rhi(Speaker):
         "B5": "`Pool.replace([], allow_empty=True)`",
     }
     DIALS = True
+    # More arguments of `bench.pool_server`.
+    OPTIONS: ClassVar[tuple[str, ...]] = ()
     # Where to write profiles; "" for none. Times are then those of a profiled program.
     profile: ClassVar[str] = ""
 
@@ -52,6 +57,7 @@ class Rhi(Speaker):
         command += ["--hold-time", str(self.hold_time)]
         command += ["--extended"] if self.extended else []
         command += ["--profile", self.profile] if self.profile else []
+        command += self.OPTIONS
         self._child = Child(ground.command(command), self.log)
         self._programs.append(self._child)
         answer = self._child.answer(self.timeout)
@@ -99,3 +105,11 @@ class Rhi(Speaker):
             for program in self._programs:
                 program.stop()  # cProfile writes at the end
         super().close()
+
+
+class RhiAio(Rhi):
+    NAME = "rhi.aio"
+    EXPERIMENTS = ("B3",)
+    WAYS: ClassVar[Mapping[str, str]] = {"B3": "`announce` and `withdraw` of a `rhi.aio.Pool`, in its loop"}
+    OPTIONS = ("--aio",)
+    profile = ""

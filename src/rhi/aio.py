@@ -161,10 +161,12 @@ class Pool(PoolMethods):
     def _announce(self, prefix: Prefix, attributes: PathAttributes) -> None:
         if not self._closed:
             self._driver.announce(prefix, attributes)
+            self._driver.tell_first()
 
     def _withdraw(self, prefix: Prefix) -> None:
         if not self._closed:
             self._driver.withdraw(prefix)
+            self._driver.tell_first()
 
     def _replace(self, routes: RouteSet) -> None:
         if not self._closed:

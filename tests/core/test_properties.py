@@ -382,7 +382,7 @@ class History(RuleBasedStateMachine):
         assert len(table) == len(self.wanted)
         assert dict(table.routes()) == self.wanted
         assert len(table.store.by_id) == len(set(self.wanted.values()))
-        for block in table.blocks(Family.IPV4_UNICAST) + table.blocks(Family.IPV6_UNICAST):
+        for block in (*table.blocks(Family.IPV4_UNICAST), *table.blocks(Family.IPV6_UNICAST)):
             assert len(block.nlri) == block.record_size * len(block.ids)
             assert len(block.journal) <= max(route_block.MAX_JOURNAL, len(block.ids) // 2)
             assert len(block.ids) <= 3 * self.peak + route_block.MIN_SWEEP

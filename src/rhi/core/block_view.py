@@ -135,7 +135,7 @@ class BlockView:
 
     @property
     def is_behind(self) -> bool:
-        return self.is_walking or self._cursor < self.block.journal_end
+        return self._walk_at < self._walk_end or self._cursor < self.block.journal_end
 
     def mark_stale(self) -> None:
         """Everything the peer holds is to be sent again."""

@@ -40,6 +40,7 @@ class Outgoing:
         self._table = table
         self._log = log
         self._held_back: dict[str, int] = {}
+        self._has_told = False
         self._policy = self._make_policy()
         self._quarantine = quarantine
         quarantine.session_up(self._policy, now, has_keepalives=negotiated.hold_time != 0)
@@ -109,17 +110,22 @@ class Outgoing:
             self._ribs[family].refresh()
 
     def pull(self, limit: int, now: float) -> list[bytes]:
-        """UPDATEs of all families; each gets its share, so that none waits for another's full table."""
+        """UPDATEs of all families; each gets its share, so that none waits for another's full table.
+
+        What can wait until the bytes are on their way is done when there are no more.
+        """
         messages: list[bytes] = []
-        pending = [(family, rib) for family, rib in self._ribs.items() if rib.is_pending]
-        for family, rib in pending:
+        pending = [rib for rib in self._ribs.values() if rib.is_pending]
+        for rib in pending:
             was_sent = rib.end_of_rib_sent
             messages += rib.pull(max(1, limit // len(pending)))
             if rib.end_of_rib_sent and not was_sent:
-                self._log.add(EndOfRibSent(peer=self._log.peer, family=family.label))
-        is_pending = any(rib.is_pending for _, rib in pending)
+                self._log.add(EndOfRibSent(peer=self._log.peer, family=rib.family.label))
+        is_pending = bool(pending) and self.is_pending
         self._quarantine.handed_out(messages, now, is_pending=is_pending)
-        if pending and not is_pending:
+        self._has_told |= bool(pending)
+        if self._has_told and not messages and not is_pending:
+            self._has_told = False
             self._look_for_changes(now)
         if not pending:
             for rib in self._ribs.values():

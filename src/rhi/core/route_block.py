@@ -77,7 +77,8 @@ class RouteBlock:
         size: number of wanted routes.
         counts: the same by attribute id.
         shared_runs, shared_changes: UPDATEs, for peers that get the same.
-        journal: slots that changed, oldest first; `journal_start` counts the entries that came before.
+        journal: slots that changed, oldest first; `journal_start` counts the entries that came before, and
+            `journal_end` those too.
     """
 
     def __init__(self, family: Family, length: int, store: AttributeStore) -> None:
@@ -91,7 +92,7 @@ class RouteBlock:
         self.size = 0
         self.counts: dict[int, int] = {}
         self.journal = array("I")
-        self.journal_start = 0
+        self.journal_start = self.journal_end = 0
         self.readers: list[Reader] = []
         self.shared_runs = SharedRuns()
         self.shared_changes = SharedChanges()
@@ -102,11 +103,6 @@ class RouteBlock:
         self._withdrawn: list[range] = []
         self._withdrawn_size = 0
         self._next_sweep = MIN_SWEEP
-
-    @property
-    def journal_end(self) -> int:
-        """Number of the next journal entry."""
-        return self.journal_start + len(self.journal)
 
     def packed(self, slot: int) -> bytes:
         """Address bytes of the route in `slot`."""
@@ -196,6 +192,7 @@ class RouteBlock:
                     reader.walk(start, stop)
             else:
                 self.journal.extend(changed)
+                self.journal_end += len(changed)
                 if len(self.journal) > max(MAX_JOURNAL, len(self.ids) // 2):
                     self._drop_journal()
         # soon enough to keep the memory in proportion; readers that have caught up make it sooner

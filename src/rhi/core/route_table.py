@@ -5,7 +5,7 @@ sets that they share. A whole new set of routes comes packed, and is compared wi
 (`Replacement`).
 """
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Final
 
 from rhi.core.attribute_store import ABSENT, AttributeStore
@@ -34,6 +34,7 @@ class RouteTable:
         self.is_replacing = False
         self.store = AttributeStore()
         self._blocks: dict[tuple[Family, int], RouteBlock] = {}
+        self._by_family: dict[Family, list[RouteBlock]] = {family: [] for family in Family}
 
     def __len__(self) -> int:
         return sum(block.size for block in self._blocks.values())
@@ -135,9 +136,9 @@ class RouteTable:
         """Let go of some of what is nobody's any longer; true when there is more, after others' turn."""
         return any(block.tidy() for block in self._blocks.values())
 
-    def blocks(self, family: Family) -> list[RouteBlock]:
-        """The blocks of one family, in the order they came to be."""
-        return [block for (its_family, _), block in self._blocks.items() if its_family is family]
+    def blocks(self, family: Family) -> Sequence[RouteBlock]:
+        """The blocks of one family, in the order they came to be; grows with the table."""
+        return self._by_family[family]
 
     def count(self, family: Family) -> int:
         """Number of wanted routes of one family."""
@@ -147,4 +148,5 @@ class RouteTable:
         block = self._blocks.get((family, length))
         if block is None:
             block = self._blocks[family, length] = RouteBlock(family, length, self.store)
+            self._by_family[family].append(block)
         return block

@@ -161,7 +161,8 @@ class PoolDriver:
         self._secured = Security()
         self._secrets: dict[PeerAddress | PeerInterface, Secret | None] = {}
         self._is_stopped = False
-        self._is_waking = False
+        # changes in this turn of the loop, and how many of them peers have been told
+        self._changes = self._told = 0
         self._completion: asyncio.TimerHandle | None = None
         self._buffer = bytearray(RECEIVE_BUFFER_BYTES)
         self._random = random.Random()
@@ -272,11 +273,16 @@ class PoolDriver:
     def tell_now(self) -> None:
         """Send what has changed without another turn of the loop, unless there are many peers to tell."""
         sessions = self._all_sessions()
-        if self._is_waking and len(sessions) <= TOLD_AT_ONCE:
-            self._is_waking = False
+        if self._told < self._changes and len(sessions) <= TOLD_AT_ONCE:
+            self._told = self._changes
             for session in sessions:
                 if session.peer.is_established:
                     session.tell()
+
+    def tell_first(self) -> None:
+        """`tell_now` after the first change in a turn of the loop; the others of it go together, later."""
+        if self._changes == 1:
+            self.tell_now()
 
     async def flush(self, timeout: float | None) -> Flushed:
         """Wait until every established peer's TCP has acknowledged what is wanted now."""
@@ -360,13 +366,14 @@ class PoolDriver:
 
     def _wake(self) -> None:
         # once for all changes of one turn of the loop: a change must not cost more the more peers there are
-        if not self._is_waking:
-            self._is_waking = True
+        if not self._changes:
             self._loop.call_soon(self._wake_sessions)
+        self._changes += 1
 
     def _wake_sessions(self) -> None:
-        if self._is_waking:
-            self._is_waking = False
+        is_news = self._told < self._changes
+        self._changes = self._told = 0
+        if is_news:
             for session in self._all_sessions():
                 if session.peer.is_established:
                     session.wake()

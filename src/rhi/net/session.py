@@ -251,14 +251,17 @@ class PeerSession:
     # What the peer asks for
 
     def _drive(self) -> None:
+        # hot: bench B3
         self._is_scheduled = False
-        with self._contained():
+        try:
             self._perform_actions()
             budget = TURN_BYTES
             for connection in list(self._connections.values()):
                 budget = self._pull(connection, budget)
             if budget <= 0 or self._table.tidy():
                 self.wake()
+        except Exception:
+            self._contain()
         self._arm_timer()
         events = self.peer.events()
         if events:
@@ -270,8 +273,11 @@ class PeerSession:
         try:
             yield
         except Exception:
-            log.exception("peer %s: internal error; its connections are closed", self.name)
-            self.abort()
+            self._contain()
+
+    def _contain(self) -> None:
+        log.exception("peer %s: internal error; its connections are closed", self.name)
+        self.abort()
 
     def _perform_actions(self) -> None:
         while actions := self.peer.actions():

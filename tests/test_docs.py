@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rhi.cli import VERBS, check, collect, lines, run, speak
+from rhi.cli import VERBS, check, collect, import_, lines, run, speak
 from rhi.cli.arguments import Parser
 from rhi.model import events
 from rhi.model.parameters import LIVE_FIELDS, SESSION_FIELDS
@@ -26,6 +26,7 @@ PARSERS: dict[str, Parser] = {
     "collect": collect.parser(),
     "run": run.parser(),
     "check": check.parser(),
+    "import": import_.parser(),
 }
 
 

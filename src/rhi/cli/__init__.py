@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage. What is wrong is said in one senten
 
 import difflib
 import importlib
+import keyword
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ from rhi.cli.output import complain
 VERBS: Final = {
     "run": "announce what is healthy, as a configuration file says",
     "check": "tell all that is wrong with a configuration file",
+    "import": "print the configuration that does what another program was told to do",
     "speak": "announce routes to one peer, from arguments, a file or standard input",
     "collect": "be a passive peer that shows what it is told",
     "demo": "see it work: speaker, collector, a service that fails and recovers",
@@ -52,7 +54,8 @@ def _run(words: list[str]) -> int:
     if verb not in VERBS:
         complain(f"rhi: unknown verb {verb!r}; {_did_you_mean(difflib.get_close_matches(verb, VERBS, 1))}")
         return 2
-    module = importlib.import_module(f"rhi.cli.{verb}")
+    # no module can be called as a word of Python
+    module = importlib.import_module(f"rhi.cli.{verb}{'_' if keyword.iskeyword(verb) else ''}")
     code: int = module.run(words[1:])
     return code
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rhi.cli import VERBS, check, collect, import_, lines, run, speak
+from rhi.cli import VERBS, check, collect, import_, lines, run, sample, speak
 from rhi.cli.arguments import Parser
 from rhi.model import events
 from rhi.model.parameters import LIVE_FIELDS, SESSION_FIELDS
@@ -27,6 +27,7 @@ PARSERS: dict[str, Parser] = {
     "run": run.parser(),
     "check": check.parser(),
     "import": import_.parser(),
+    "sample": sample.parser(),
 }
 
 

@@ -79,6 +79,7 @@ FEATURES: Final = tuple(
         ("long-lived graceful restart", "9494"),
         ("router that restarts", "4271 §8"),
         ("daemon on our own host", ""),
+        ("samples of configurations", ""),
     )
 )
 _NAMES: Final = frozenset(feature.name for feature in FEATURES)

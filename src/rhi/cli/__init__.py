@@ -17,6 +17,7 @@ VERBS: Final = {
     "run": "announce what is healthy, as a configuration file says",
     "check": "tell all that is wrong with a configuration file",
     "import": "print the configuration that does what another program was told to do",
+    "sample": "print the router's side of a configuration, for a router of your choice",
     "speak": "announce routes to one peer, from arguments, a file or standard input",
     "collect": "be a passive peer that shows what it is told",
     "demo": "see it work: speaker, collector, a service that fails and recovers",

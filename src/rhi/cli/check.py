@@ -1,6 +1,7 @@
 """`rhi check`: is a configuration file right?"""
 
 import json
+from collections.abc import Iterable
 
 from rhi.cli.arguments import Parser
 from rhi.cli.output import complain
@@ -34,11 +35,16 @@ def run(words: list[str]) -> int:
     try:
         read(arguments.config)
     except ConfigError as error:
-        for problem in error.problems:
-            complain(problem)
-        return 2
+        return refuse(error.problems)
     print(f"{arguments.config}: is right")
     return 0
+
+
+def refuse(problems: Iterable[str]) -> int:
+    """A file cannot be used: say all that is wrong with it; returns the exit code."""
+    for problem in problems:
+        complain(problem)
+    return 2
 
 
 def missing(prog: str, error: ModuleNotFoundError) -> int:

@@ -3,7 +3,7 @@
 import asyncio
 
 from rhi.cli.arguments import Parser, one_sentence
-from rhi.cli.check import missing
+from rhi.cli.check import missing, refuse
 from rhi.cli.output import complain
 
 PROG = "rhi run"
@@ -32,9 +32,7 @@ def run(words: list[str]) -> int:
     try:
         config, _ = read(arguments.config)
     except ConfigError as error:
-        for problem in error.problems:
-            complain(problem)
-        return 2
+        return refuse(error.problems)
     log = Log(config.log.format, config.log.level)
     try:
         with one_sentence(PROG):

@@ -84,7 +84,7 @@ class ExportPolicy:
         self._router_id = router_id
         self.passing: dict[object, tuple[int, Mapping[int, int]]] = {}
         self.passes: dict[Family, Match | None] = {
-            family: _compile_filter(parameters, family) for family in Family
+            family: compile_filter(parameters, family) for family in Family
         }
 
     def export(self, attributes: PathAttributes, family: Family) -> Exported | HeldBack:
@@ -211,7 +211,7 @@ def _first(own: T | None, peers: T) -> T:
     return peers if own is None else own
 
 
-def _compile_filter(parameters: Parameters, family: Family) -> Match | None:
+def compile_filter(parameters: Parameters, family: Family) -> Match | None:
     """Accept beats Reject, else pass (seed); None when there is nothing to ask for this family."""
     accept, reject = _by_length(parameters.accept, family), _by_length(parameters.reject, family)
     if not reject:

@@ -58,8 +58,8 @@ def build(config: Config) -> Setup:
         BuildError: a secret cannot be read, or fields of a peer do not go together.
     """
     problems: list[Problem] = []
-    peers = _all_parameters(config, "peers", problems)
-    dynamic_peers = _all_parameters(config, "dynamic_peers", problems)
+    peers = all_parameters(config, "peers", problems)
+    dynamic_peers = all_parameters(config, "dynamic_peers", problems)
     if not problems:
         problems += _clashes(peers)
     if problems:
@@ -79,22 +79,35 @@ def build(config: Config) -> Setup:
     )
 
 
-def _all_parameters(config: Config, table: str, problems: list[Problem]) -> dict[str, Parameters]:
+def all_parameters(
+    config: Config, table: str, problems: list[Problem], *, with_keys: bool = True
+) -> dict[str, Parameters]:
+    """Parameters of the peers in a table of `config`; without their keys nothing else is read.
+
+    What is wrong with some of them is added to `problems`, and they are left out.
+    """
     found = {}
     settings: Mapping[str, Peer] = getattr(config, table)
     for name, peer in settings.items():
         try:
-            found[name] = _parameters(config, peer)
+            found[name] = _parameters(config, peer, with_key=with_keys)
         except (InvalidValueError, SecretError) as error:
             problems.append(Problem((table, name), str(error)))
     return found
 
 
-def _parameters(config: Config, peer: Peer) -> Parameters:
+def key_settings(config: Config, peer: Peer) -> PeerSettings:
+    """Where it says which key a peer has: its own table, or its template."""
+    if peer.template is None or peer.password_file is not None or peer.password_env is not None:
+        return peer
+    return config.templates[peer.template]
+
+
+def _parameters(config: Config, peer: Peer, *, with_key: bool) -> Parameters:
     template = PeerSettings() if peer.template is None else config.templates[peer.template]
     values: dict[str, Any] = {"as_number": config.as_number, **template.parameters(), **peer.parameters()}
-    source = peer if peer.password_file is not None or peer.password_env is not None else template
-    secret = read_secret(source.password_file, source.password_env)
+    source = key_settings(config, peer)
+    secret = read_secret(source.password_file, source.password_env) if with_key else None
     return Parameters(**values) if secret is None else Parameters(**values, password=secret)
 
 

@@ -172,7 +172,7 @@ def test_controller_drains_in_two_steps() -> None:
 def test_controller_names_the_services_there_are() -> None:
     desk = Desk(setup(service("dns", address(1))))
 
-    with pytest.raises(UnknownService, match="service 'dsn': there is no such service; there are: dns"):
+    with pytest.raises(UnknownService, match="service 'dsn': there is no such service; did you mean dns\\?"):
         desk.controller.override("dsn", Action.DRAIN, reason="", by="ann")
     with pytest.raises(UnknownService):
         desk.controller.clear_override("dsn", "ann")

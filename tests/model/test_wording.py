@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from rhi.model.wording import listed, shown
+from rhi.model.wording import duration_text, listed, no_such, shown
 from tests.model.anything import ANYTHING, HUGE, Unprintable, refusal
 
 
@@ -50,3 +50,27 @@ def test_listed_single_value_is_refused(values: Any) -> None:
 
     assert message.startswith("things ")
     assert message.endswith(": must be a list")
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "text"),
+    [
+        ("wbe", ["dns", "web"], "'wbe': there is no such service; did you mean web?"),
+        ("x", ["web", "dns"], "'x': there is no such service; there are: dns, web"),
+        ("x", map(str, range(100, 120)),
+         "'x': there is no such service; there are: 100, 101, 102, 103, 104, 105, 106, 107, 108, 109"),
+        ("x", [], "'x': there is no such service; there are none"),
+        ("a\nb", ["web"], r"'a\nb': there is no such service; there are: web"),
+    ],
+)  # fmt: skip
+def test_no_such_suggests_a_close_name_or_lists_some(name: str, known: list[str], text: str) -> None:
+    assert no_such("service", name, known) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-1, "0.0 s"), (4.24, "4.2 s"), (60, "1 min"), (200, "3 min 20 s"), (18120, "5 h 2 min"),
+     (1047600, "12 d 3 h")],
+)  # fmt: skip
+def test_duration_text_has_two_units_at_most(seconds: float, text: str) -> None:
+    assert duration_text(seconds) == text

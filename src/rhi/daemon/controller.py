@@ -20,6 +20,7 @@ from rhi.daemon.history import History
 from rhi.daemon.state import Clocks, StateError, StateFile
 from rhi.model.attributes import PathAttributes
 from rhi.model.prefix import Prefix
+from rhi.model.wording import no_such
 
 
 class Routes(Protocol):
@@ -304,8 +305,7 @@ class Controller:
     def _check_service(self, name: str) -> None:
         services: Mapping[str, object] = self.reconciler.specs.services
         if name not in services:
-            known = ", ".join(sorted(services)[:10]) or "none"
-            raise UnknownService(f"service {name!r}: there is no such service; there are: {known}")
+            raise UnknownService(f"service {no_such('service', name, services)}")
 
     def _save(self) -> None:
         if self._state is None:

@@ -21,6 +21,7 @@ from rhi.daemon.drains.machine import Drain, Kind, Target
 from rhi.health.checker import Report
 from rhi.model.prefix import Prefix
 from rhi.model.status import State, Status
+from rhi.model.wording import duration_text
 
 # Checks of one service that are shown by themselves; those that do not pass come first.
 MAX_CHECKS: Final = 20
@@ -34,9 +35,6 @@ _REASONS: Final = {
     QUARANTINED: "held back: the peer has answered it with an UPDATE error, until it changes (quarantine)",
     SUSPECTED: "held back: the peer has answered it or another route with an UPDATE error; it is being tried",
 }
-
-
-_UNITS: Final = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +90,7 @@ def lines(links: list[Link], now: float) -> list[str]:
     """The chain for people, a line each."""
     found = []
     for link in links:
-        when = "" if link.since is None else f" (for {_duration(now - link.since)})"
+        when = "" if link.since is None else f" (for {duration_text(now - link.since)})"
         found.append(f"{link.stage:<9} {link.subject}: {link.text}{when}")
     return found
 
@@ -148,7 +146,7 @@ def _check(name: str, is_dependency: bool, facts: Facts) -> Link:
     if streak:
         needed = report.check.rise if streak > 0 else report.check.fall
         last += f" ({abs(streak)} of {needed} in a row)"
-    ago = _duration(facts.now - report.finished)
+    ago = duration_text(facts.now - report.finished)
     data["streak"] = streak
     return Link(
         stage="check",
@@ -177,7 +175,7 @@ def _override(service: Service, facts: Facts) -> Link:
     override = facts.overrides.get(service.name)
     if override is None or override.is_over(facts.now):
         return Link(stage="override", subject=service.name, text="none")
-    ends = "" if override.until is None else f", for {_duration(override.until - facts.now)} more"
+    ends = "" if override.until is None else f", for {duration_text(override.until - facts.now)} more"
     return Link(
         stage="override",
         subject=service.name,
@@ -261,13 +259,3 @@ def _level(service: Service, level: int | None) -> str:
 
 def _value(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def _duration(seconds: float) -> str:
-    """Two units at most: 4.2 s, 3 min 20 s, 5 h 2 min, 12 d 3 h."""
-    if seconds < 60:
-        return f"{max(0.0, seconds):.1f} s"
-    whole = int(seconds)
-    size, name, smaller_size, smaller = next(each for each in _UNITS if whole >= each[0])
-    rest = whole % size // smaller_size
-    return f"{whole // size} {name}" + (f" {rest} {smaller}" if rest else "")

@@ -1,9 +1,10 @@
-"""How a wrong value is named in the message of an `InvalidValueError`, and lists told from single values.
+"""How wrong values and names are told to people, and lists told from single values.
 
 What a user passes may be anything: of another type, endless, or impossible to print. None of that may replace
 the sentence that says what is wrong.
 """
 
+import difflib
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final, TypeVar
@@ -14,6 +15,12 @@ T = TypeVar("T")
 
 # Long enough for any right value; a message is one line on a terminal.
 _MOST_LETTERS: Final = 80
+# As many names as a sentence bears.
+_MOST_NAMES: Final = 10
+# Names that a wrong one is compared with: the daemon does this between decisions, some ms at most.
+_MOST_COMPARED: Final = 1000
+
+_UNITS: Final = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
 
 
 def shown(value: object) -> str:
@@ -37,3 +44,23 @@ def listed(values: Iterable[T], what: str) -> Iterable[T]:
     if single or not isinstance(values, Iterable):
         raise InvalidValueError(f"{what} {shown(values)}: must be a list")
     return values
+
+
+def no_such(what: str, name: str, known: Iterable[str]) -> str:
+    """That `name` is none of those that are known, and which one may have been meant."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names[:_MOST_COMPARED], 1)
+    if close:
+        return f"{shown(name)}: there is no such {what}; did you mean {close[0]}?"
+    listing = f"there are: {', '.join(names[:_MOST_NAMES])}" if names else "there are none"
+    return f"{shown(name)}: there is no such {what}; {listing}"
+
+
+def duration_text(seconds: float) -> str:
+    """Two units at most: 4.2 s, 3 min 20 s, 5 h 2 min, 12 d 3 h."""
+    if seconds < 60:
+        return f"{max(0.0, seconds):.1f} s"
+    whole = int(seconds)
+    size, name, smaller_size, smaller = next(each for each in _UNITS if whole >= each[0])
+    rest = whole % size // smaller_size
+    return f"{whole // size} {name}" + (f" {rest} {smaller}" if rest else "")

@@ -155,7 +155,10 @@ FRAGMENTS = [
         "at_least = 0",
         "10: services.dns.bands[1].name: 'a': is there already; give another name",
     ),
-    (SERVICE + 'checks = ["backbone"]', "6: services.dns.checks[0]: 'backbone': there is no such check"),
+    (
+        SERVICE + 'checks = ["backbone"]',
+        "6: services.dns.checks[0]: 'backbone': there is no such check; there are none",
+    ),
     # checks
     (CHECK + "prot = 53", "10: services.dns.checks[0].prot: is no known key; did you mean port?"),
     (CHECK.replace("53", "0"), "9: services.dns.checks[0].port: 0: must be at least 1"),

@@ -87,6 +87,22 @@ def test_every_endpoint_answers_as_described(tmp_path: Path) -> None:
     run(main())
 
 
+def test_checks_that_are_not_up_can_be_asked_for_alone(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as house:
+            await house.decided()
+            house.daemon.runner.renew("dns/push", False)
+            await house.until(lambda: house.daemon.controller.verdicts["dns/push"] is Verdict.DOWN)
+
+            troubled = await ask(house, "GET", "/v1/checks?not_up=true")
+            after = await ask(house, "GET", "/v1/checks?not_up=true&after=dns/tcp")
+
+            assert [each["name"] for each in troubled["items"]] == ["dns/push"]
+            assert after["items"] == []
+
+    run(main())
+
+
 def test_override_is_said_shown_and_taken_back(tmp_path: Path) -> None:
     async def main() -> None:
         async with running(tmp_path) as house:
@@ -128,16 +144,16 @@ def test_override_without_a_name_is_the_users(tmp_path: Path) -> None:
             "/v1/services/dsn",
             None,
             404,
-            "service 'dsn': there is no such service; there are: dns",
+            "service 'dsn': there is no such service; did you mean dns?",
         ),
         (
             "GET",
             "/v1/checks/dns",
             None,
             404,
-            "check 'dns': there is no such check; there are: dns/push",
+            "check 'dns': there is no such check; did you mean dns/tcp?",
         ),
-        ("GET", "/v1/peers/192.0.2.9", None, 404, "peer '192.0.2.9': there is no such peer; there are: none"),
+        ("GET", "/v1/peers/192.0.2.9", None, 404, "peer '192.0.2.9': there is no such peer; there are none"),
         ("GET", "/v1/peers/192.0.2.9/routes", None, 404, "there is no such peer"),
         ("GET", "/v1/explain/192.0.2.1", None, 404, "address 192.0.2.1: no service has it"),
         ("GET", "/v1/explain/nonsense", None, 400, "'nonsense'"),
@@ -149,6 +165,14 @@ def test_override_without_a_name_is_the_users(tmp_path: Path) -> None:
         ("PUT", "/v1/overrides/dns", {}, 400, "action: is missing"),
         ("PUT", "/v1/overrides/dns", {"action": "dry"}, 400, "must be 'announce', 'withdraw' or 'drain'"),
         ("PUT", "/v1/overrides/dns", {"action": "drain", "lasts": -1}, 400, "must be a duration"),
+        (
+            "PUT",
+            "/v1/overrides/dns",
+            {"action": "drain", "lasts": "4000d"},
+            400,
+            "lasts: '4000d': must be at most 3650d",
+        ),
+        ("PUT", "/v1/overrides/dns", {"action": "drain", "drain_time": 1e12}, 400, "must be at most 3650d"),
         ("PUT", "/v1/overrides/dns", {"action": "drain", "by": "\ud800"}, 400, "by: "),
         ("PUT", "/v1/overrides/dns", {"action": "drain", "lasts": float("nan")}, 400, "must be a duration"),
         ("PUT", "/v1/overrides/dns", {"action": "drain", "forced": True}, 400, "did you mean force?"),

@@ -4,7 +4,6 @@ Each reads what people write and raises ValueError with a sentence that says wha
 added by whoever shows it.
 """
 
-import math
 import re
 from collections.abc import Callable
 from fractions import Fraction
@@ -13,6 +12,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BeforeValidator, PlainSerializer, PlainValidator, WithJsonSchema
 
+from rhi.daemon.config.durations import to_duration
 from rhi.daemon.decision.spec import ALL, ANY, Quota
 from rhi.errors import InvalidValueError
 from rhi.model.communities import Community, ExtendedCommunity, LargeCommunity
@@ -20,26 +20,11 @@ from rhi.model.prefix import Prefix, to_prefix
 
 T = TypeVar("T")
 
-_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _PERCENT: Final = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 _AT_LEAST: Final = re.compile(r"(?:at least\s+)?(\d+)(\s*%)?")
 
 # More than any service has, and few enough to be typed by mistake only.
 MAX_ADDRESSES: Final = 65536
-
-
-def to_duration(value: object) -> float:
-    """Seconds from a number, or from text such as `500 ms`, `30s`, `5 m`, `2h`, `1d`."""
-    if isinstance(value, str):
-        match = _DURATION.fullmatch(value.strip())
-        if match is not None:
-            return float(match[1]) * _UNITS[match[2]]
-    elif (
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
-    ):
-        return float(value)
-    raise ValueError("must be a duration: a number of seconds, or text such as 500ms, 30s, 5m, 2h")
 
 
 def to_quota(value: object) -> Quota:

@@ -22,6 +22,7 @@ from pydantic import (
     field_validator,
 )
 
+from rhi.daemon.config.durations import to_duration
 from rhi.daemon.config.fields import (
     Addresses,
     Communities,
@@ -29,7 +30,6 @@ from rhi.daemon.config.fields import (
     ExtendedCommunities,
     LargeCommunities,
     QuotaField,
-    to_duration,
 )
 from rhi.daemon.decision.spec import ALL, NONE, Quota
 from rhi.errors import InvalidValueError

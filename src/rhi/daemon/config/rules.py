@@ -1,6 +1,5 @@
 """What parts of a file must be to each other: names that are used must be there, addresses be given once."""
 
-import difflib
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 
@@ -8,6 +7,7 @@ from rhi.daemon.config.models import Config, DampingSettings
 from rhi.daemon.config.problems import Problem
 from rhi.errors import InvalidValueError
 from rhi.model.prefix import Prefix, to_network
+from rhi.model.wording import no_such
 from rhi.net.endpoint import PeerAddress, PeerInterface, parse_peer
 
 
@@ -54,17 +54,17 @@ def _peers(config: Config) -> Iterator[Problem]:
 
 def _template(config: Config, path: tuple[str, ...], name: str | None) -> Iterator[Problem]:
     if name is not None and name not in config.templates:
-        yield Problem((*path, "template"), _no_such(name, config.templates, "template"))
+        yield Problem((*path, "template"), no_such("template", name, config.templates))
 
 
 def _services(config: Config) -> Iterator[Problem]:
     for name, service in config.services.items():
         path = ("services", name)
         if service.group != "default" and service.group not in config.groups:
-            yield Problem((*path, "group"), _no_such(service.group, config.groups, "group"))
+            yield Problem((*path, "group"), no_such("group", service.group, config.groups))
         for number, check in enumerate(service.checks):
             if isinstance(check, str) and check not in config.checks:
-                yield Problem((*path, "checks", number), _no_such(check, config.checks, "check"))
+                yield Problem((*path, "checks", number), no_such("check", check, config.checks))
         count = service.policy.count or 0
         if count > len(service.checks) and not (count == 1 and not service.checks):
             yield Problem(
@@ -131,14 +131,6 @@ def _emptiness(config: Config) -> Iterator[Problem]:
         yield Problem(("services",), "there are none: write allow_empty = true if nothing is to be announced")
     if not config.peers and not config.dynamic_peers and not config.allow_empty:
         yield Problem(("peers",), "there are none: write allow_empty = true if nobody is to be told")
-
-
-def _no_such(name: str, known: Iterable[str], what: str) -> str:
-    names = list(known)
-    close = difflib.get_close_matches(name, names, 1)
-    if close:
-        return f"{name!r}: there is no such {what}; did you mean {close[0]}?"
-    return f"{name!r}: there is no such {what}" + (f"; there are {', '.join(names[:5])}" if names else "")
 
 
 def _without(prefix: str, sentence: str) -> str:

@@ -10,6 +10,7 @@ from rhi.daemon.control import draining, handlers
 from rhi.daemon.control.desk import Answer, Call, Desk
 from rhi.daemon.control.requests import (
     Body,
+    ChecksQuery,
     DrainRequest,
     EventsQuery,
     HistoryQuery,
@@ -91,7 +92,7 @@ ENDPOINTS: Final = (
         "/v1/services/{service}", "service", "One service.", handlers.service, ServiceView, refusals=(404,)
     ),
     _get(
-        "/v1/checks", "checks", "All checks.", handlers.checks, Page[CheckView], query=PageQuery,
+        "/v1/checks", "checks", "All checks.", handlers.checks, Page[CheckView], query=ChecksQuery,
         refusals=(404,),
     ),
     _get("/v1/checks/{check}", "check", "One check.", handlers.check, CheckView, refusals=(404,)),

@@ -12,6 +12,7 @@ from rhi.daemon.config.problems import ConfigError
 from rhi.daemon.control.auth import user_of
 from rhi.daemon.control.desk import Call, Desk, Refused, in_pieces, page
 from rhi.daemon.control.requests import (
+    ChecksQuery,
     HistoryQuery,
     OverrideRequest,
     PageQuery,
@@ -50,12 +51,14 @@ from rhi.daemon.control.views import (
 )
 from rhi.daemon.controller import UnknownService
 from rhi.daemon.decision.overrides import Action
+from rhi.daemon.decision.spec import Verdict
 from rhi.daemon.explain import Facts, explain, lines
 from rhi.errors import InvalidValueError
 from rhi.health.push import PushCheck
 from rhi.model.prefix import Prefix, to_prefix
 from rhi.model.sent import address_order
 from rhi.model.status import Status
+from rhi.model.wording import no_such
 
 
 async def status(desk: Desk, call: Call) -> StatusView:
@@ -81,6 +84,10 @@ async def checks(desk: Desk, call: Call) -> str:
     names, services = desk.paced(
         "checks", lambda: (sorted(desk.daemon.setup.checks), services_of_checks(desk.daemon))
     )
+    query: ChecksQuery = call.query
+    if query.not_up:
+        verdicts = desk.daemon.controller.verdicts
+        names = [name for name in names if verdicts.get(name) is not Verdict.UP or name == query.after]
 
     def show(name: str) -> CheckView | None:
         is_there = name in desk.daemon.setup.checks
@@ -297,8 +304,7 @@ def _peer(statuses: dict[str, Status], call: Call) -> str:
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> Refused:
-    names = ", ".join(sorted(known)[:10]) or "none"
-    return Refused(404, f"{what} {name!r}: there is no such {what}; there are: {names}")
+    return Refused(404, f"{what} {no_such(what, name, known)}")
 
 
 def _prefix(text: str) -> Prefix:

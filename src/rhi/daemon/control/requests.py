@@ -2,13 +2,25 @@
 
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from rhi.daemon.config.fields import Duration
 from rhi.health.base import DETAIL_LETTERS
 
 # Items of a list in one answer: some hundred kilobytes.
 PAGE: Final = 1000
+
+# Seconds, about ten years: a later end cannot be told from a mistake, and in the end not be shown as a date.
+_LONGEST_DAYS: Final = 3650
+
+
+def _check_end(seconds: float) -> float:
+    if seconds > _LONGEST_DAYS * 86400:
+        raise ValueError(f"must be at most {_LONGEST_DAYS}d")
+    return seconds
+
+
+_Lasting = Annotated[Duration, AfterValidator(_check_end)]
 
 _Letters = Annotated[str, Field(max_length=500)]
 
@@ -27,9 +39,9 @@ class OverrideRequest(Body):
     reason: _Letters = ""
     by: _Letters = ""
     """Who says it; the user behind the Unix socket if not given."""
-    lasts: Duration | None = None
+    lasts: _Lasting | None = None
     """Seconds, or text such as 30m, after which it ends by itself; not given never."""
-    drain_time: Duration = 0.0
+    drain_time: _Lasting = 0.0
     """Seconds between mark and withdrawal."""
     force: bool = False
     """Also against guards."""
@@ -87,6 +99,13 @@ class PageQuery(Query):
     """Begin behind this one: `next` of the part before."""
     limit: Annotated[int, Field(ge=1, le=PAGE)] = PAGE
     """How many at most."""
+
+
+class ChecksQuery(PageQuery):
+    """Which checks."""
+
+    not_up: bool = False
+    """Only those whose verdict is another than `up`."""
 
 
 class HistoryQuery(Query):

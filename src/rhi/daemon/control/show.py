@@ -70,6 +70,7 @@ def show_status(source: Source, statuses: Mapping[str, Status]) -> StatusView:
     return StatusView(
         version=rhi.__version__,
         router_id=str(source.setup.router_id),
+        now=moment(clocks, clocks.monotonic),
         started=moment(clocks, source.started_at),
         uptime=round(clocks.monotonic - source.started_at, 3),
         is_decided=reconciler.is_decided,

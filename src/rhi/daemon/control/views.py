@@ -134,6 +134,8 @@ class StatusView(View):
 
     version: str
     router_id: str
+    now: str
+    """The daemon's clock."""
     started: str
     uptime: float
     is_decided: bool

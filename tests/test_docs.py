@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rhi.cli import VERBS, check, collect, import_, lines, run, sample, speak
+from rhi.cli import GROUPS, VERBS, lines, module_of
 from rhi.cli.arguments import Parser
 from rhi.model import events
 from rhi.model.parameters import LIVE_FIELDS, SESSION_FIELDS
@@ -21,14 +21,8 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs
 DOCUMENTS += sorted((ROOT / "docs" / "routers").glob("*.md"))
 # Those whose examples in Python are programs.
 WITH_PROGRAMS = ["README.md", "docs/library.md", "docs/architecture.md"]
-PARSERS: dict[str, Parser] = {
-    "speak": speak.parser(),
-    "collect": collect.parser(),
-    "run": run.parser(),
-    "check": check.parser(),
-    "import": import_.parser(),
-    "sample": sample.parser(),
-}
+# `rhi demo` has no options.
+PARSERS: dict[str, Parser] = {verb: module_of(verb).parser() for verb in VERBS if verb != "demo"}
 
 
 def name_of(path: Path) -> str:
@@ -162,6 +156,18 @@ def test_command_lists_options_attributes_and_events() -> None:
     assert [option for option in sorted(options) if option not in text] == []
     assert [name for name in lines._ATTRIBUTES if f"| `{name}` |" not in text] == []
     assert [kind for kind in sorted(kinds) if f"`{kind}`" not in text] == []
+
+
+def test_command_lists_options_of_verbs_of_a_running_daemon() -> None:
+    text = text_of("docs/command.md").partition("## A running daemon")[2]
+    options = {
+        option
+        for verb in GROUPS["a daemon that runs"]
+        for option in PARSERS[verb]._option_string_actions
+        if option.startswith("--")
+    }
+
+    assert [option for option in sorted(options - {"--help"}) if f"`{option}" not in text] == []
 
 
 def test_rfc_names_tests_that_exist_and_all_deviations() -> None:

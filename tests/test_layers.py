@@ -49,7 +49,20 @@ IMPURE_MODULES = frozenset(
 
 # Layers whose libraries come with the extra `daemon`. The verbs below work without it.
 LAYERS_WITH_LIBRARIES = frozenset({"health", "daemon", "cli"})
-PLAIN_CLI_MODULES = frozenset(f"rhi.cli{name}" for name in ("", ".collect", ".demo", ".speak"))
+PLAIN_CLI_MODULES = frozenset(f"rhi.cli{name}" for name in ("", ".collect", ".demo", ".speak")) | frozenset(
+    f"rhi.cli.{name}"
+    for name in (
+        "announce",
+        "client",
+        "drain",
+        "explain",
+        "history",
+        "reload",
+        "remote",
+        "undrain",
+        "withdraw",
+    )
+)
 
 # Here a verb is imported when it is called, and what needs asyncio when it is asked for.
 LAYERS_WITH_LAZY_IMPORTS = frozenset({ROOT, "cli"})

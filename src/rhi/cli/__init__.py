@@ -9,19 +9,36 @@ import keyword
 import os
 import signal
 import sys
+from types import ModuleType
 from typing import Final
 
 from rhi.cli.output import complain
 
-VERBS: Final = {
-    "run": "announce what is healthy, as a configuration file says",
-    "check": "tell all that is wrong with a configuration file",
-    "import": "print the configuration that does what another program was told to do",
-    "sample": "print the router's side of a configuration, for a router of your choice",
-    "speak": "announce routes to one peer, from arguments, a file or standard input",
-    "collect": "be a passive peer that shows what it is told",
-    "demo": "see it work: speaker, collector, a service that fails and recovers",
+# As `rhi --help` shows them.
+GROUPS: Final = {
+    "the daemon": {
+        "run": "announce what is healthy, as a configuration file says",
+        "check": "tell all that is wrong with a configuration file",
+        "import": "print the configuration that does what another program was told to do",
+        "sample": "print the router's side of a configuration, for a router of your choice",
+    },
+    "a daemon that runs": {
+        "status": "show its services, checks, peers, guards and alarms, once or live",
+        "explain": "tell why an address is announced or not",
+        "history": "show what it has seen and decided",
+        "announce": "announce a service whatever its checks say",
+        "withdraw": "withdraw a service whatever its checks say",
+        "drain": "take a service out of use without loss",
+        "undrain": "let the checks of a service decide again",
+        "reload": "have it read its configuration file again",
+    },
+    "without a daemon": {
+        "speak": "announce routes to one peer, from arguments, a file or standard input",
+        "collect": "be a passive peer that shows what it is told",
+        "demo": "see it work: speaker, collector, a service that fails and recovers",
+    },
 }
+VERBS: Final = {verb: text for group in GROUPS.values() for verb, text in group.items()}
 
 USAGE: Final = "usage: rhi VERB [OPTION]...   (rhi VERB --help tells more)"
 
@@ -55,10 +72,13 @@ def _run(words: list[str]) -> int:
     if verb not in VERBS:
         complain(f"rhi: unknown verb {verb!r}; {_did_you_mean(difflib.get_close_matches(verb, VERBS, 1))}")
         return 2
-    # no module can be called as a word of Python
-    module = importlib.import_module(f"rhi.cli.{verb}{'_' if keyword.iskeyword(verb) else ''}")
-    code: int = module.run(words[1:])
+    code: int = module_of(verb).run(words[1:])
     return code
+
+
+def module_of(verb: str) -> ModuleType:
+    """The module of a verb: the one of its name, or with an underscore when that is a word of Python."""
+    return importlib.import_module(f"rhi.cli.{verb}{'_' if keyword.iskeyword(verb) else ''}")
 
 
 def _flush_help() -> None:
@@ -76,5 +96,7 @@ def _did_you_mean(close: list[str]) -> str:
 
 
 def _help() -> str:
-    rows = "\n".join(f"  {verb:<9}{text}" for verb, text in VERBS.items())
-    return f"{USAGE}\n\nRoute health injection: announce addresses while they are healthy, by BGP.\n\n{rows}"
+    parts = [USAGE, "Route health injection: announce addresses while they are healthy, by BGP."]
+    for title, verbs in GROUPS.items():
+        parts.append("\n".join([f"{title}:", *(f"  {verb:<10}{text}" for verb, text in verbs.items())]))
+    return "\n\n".join(parts)

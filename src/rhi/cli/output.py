@@ -10,7 +10,7 @@ import json
 import os
 import select
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from threading import Lock, Thread
 from typing import Any, Final, TextIO
@@ -56,6 +56,30 @@ def complain(text: str) -> None:
     """One line on standard error; nothing happens when that has gone away."""
     with contextlib.suppress(OSError):
         _write_line(_descriptor(sys.stderr), text)
+
+
+def one_line(text: str) -> str:
+    """`text` with all escaped that could move the cursor or end the line."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def write_lines(lines: Iterable[str]) -> bool:
+    """Lines on standard output, each escaped as by `one_line`; see `write_text`."""
+    return write_text("".join(f"{one_line(line)}\n" for line in lines))
+
+
+def write_text(text: str) -> bool:
+    """Text on standard output as it is; false when it cannot be written. A closed pipe needs no complaint."""
+    try:
+        _write(_descriptor(sys.stdout), text.encode(errors="backslashreplace"))
+    except BrokenPipeError:
+        return False
+    except OSError as error:
+        complain(f"rhi: standard output cannot be written to: {os_error_text(error)}")
+        return False
+    return True
 
 
 class Output:
@@ -188,18 +212,13 @@ def _descriptor(file: TextIO | None) -> int | None:
 
 
 def _write_line(descriptor: int | None, text: str) -> None:
-    if descriptor is None:
-        return
-    data = f"{_one_line(text)}\n".encode(errors="backslashreplace")
-    while data:
+    _write(descriptor, f"{one_line(text)}\n".encode(errors="backslashreplace"))
+
+
+def _write(descriptor: int | None, data: bytes) -> None:
+    while data and descriptor is not None:
         try:
             data = data[os.write(descriptor, data) :]
         except BlockingIOError:
             # somebody who shares the terminal or pipe with us has made it non-blocking
             select.select([], [descriptor], [])
-
-
-def _one_line(text: str) -> str:
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

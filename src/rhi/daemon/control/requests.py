@@ -53,15 +53,15 @@ class DrainRequest(Body):
     reason: _Letters = ""
     by: _Letters = ""
     """Who says it; the user behind the Unix socket if not given."""
-    lasts: Duration | None = None
+    lasts: _Lasting | None = None
     """Seconds, or text such as 30m, after which it is taken back by itself; not given never."""
-    wait: Duration | None = None
+    wait: _Lasting | None = None
     """Between the acknowledgement of the marks and the withdrawal."""
-    acknowledge: Duration | None = None
+    acknowledge: _Lasting | None = None
     """For peers to acknowledge, at the most; twice."""
-    age: Duration | None = None
+    age: _Lasting | None = None
     """Between the acknowledgement of the withdrawal and the end."""
-    deadline: Duration | None = None
+    deadline: _Lasting | None = None
     """From begin to end whatever happens; all of these and a minute if not given."""
     force: bool = False
     """Also against guards; of no meaning for a peer."""

@@ -1,0 +1,320 @@
+"""The verbs that ask a running daemon, against a real one with a collector as its peer."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rhi.cli import main, overriding
+from rhi.cli.explain import describe
+from rhi.testing.collector import Collector
+from tests.cli.command import COMMAND, PATIENCE, running
+
+ADDRESS, OTHER = "203.0.113.10", "203.0.113.53"
+
+
+@dataclass(slots=True)
+class House:
+    """A daemon with two services: `web`, and `dns` that a guard keeps."""
+
+    file: Path
+    socket: str
+    collector: Collector
+
+    def announces(self, *addresses: str) -> bool:
+        return self.collector.wait_for(lambda routes: set(routes) == set(addresses), PATIENCE)
+
+
+def wait_for(path: Path) -> None:
+    """Until the daemon listens; its socket gets this name when it does."""
+    deadline = time.monotonic() + PATIENCE
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    place = tmp_path_factory.mktemp("house")
+    file, path = place / "rhi.toml", str(place / "rhi.sock")
+    with Collector() as collector, socket.create_server(("127.0.0.1", 0), backlog=64) as server:
+        check = '[[services.NAME.checks]]\ntype = "tcp"\naddress = "127.0.0.1"\ninterval = 0.2\nrise = 1\n'
+        check += f"port = {server.getsockname()[1]}\n"
+        file.write_text(f"""
+router_id = "192.0.2.10"
+as_number = 65001
+[peers."{collector.host}"]
+port = {collector.port}
+connect_retry_time = 0.2
+[services.web]
+addresses = "{ADDRESS}"
+{check.replace("NAME", "web")}
+[services.dns]
+addresses = "{OTHER}"
+group = "dns"
+{check.replace("NAME", "dns")}
+[groups.dns]
+floor = 1
+[api]
+socket = "{path}"
+""")
+        with running("run", str(file)):
+            found = House(file, path, collector)
+            wait_for(Path(path))
+            assert found.announces(ADDRESS, OTHER)
+            yield found
+
+
+@pytest.fixture
+def ask(house: House, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs a verb in this process; returns its exit code, output and complaints."""
+    monkeypatch.setenv("RHI_SOCKET", house.socket)
+
+    def run(*words: str) -> tuple[int, str, str]:
+        capfd.readouterr()
+        try:
+            code = main(list(words))
+        except SystemExit as ended:
+            code = int(str(ended.code))
+        return code, *capfd.readouterr()
+
+    return run
+
+
+@pytest.mark.slow
+def test_verbs_withdraw_and_undrain_move_the_route(house: House, ask: Any) -> None:
+    code, out, _ = ask("withdraw", "web", "--why", "test", "--for", "1h")
+
+    assert code == 0
+    assert "web: withdraw by " in out
+    assert ": test, until " in out
+    assert "web: healthy, 0 of 1 addresses announced\n" in out
+    assert house.announces(OTHER)
+    assert ask("undrain", "web")[1].startswith("web: its checks decide again\nweb: healthy, 1 of 1")
+    assert house.announces(ADDRESS, OTHER)
+    assert ask("undrain", "web")[1].startswith("web: its checks decided already\n")
+
+
+@pytest.mark.slow
+def test_verbs_drain_marks_first_and_withdraws_then(house: House, ask: Any) -> None:
+    code, out, _ = ask("drain", "web", "--why", "kernel", "--drain-time", "1h", "--json")
+
+    assert code == 0
+    assert json.loads(out)["drain_time"] == 3600.0
+    assert house.collector.wait_for(
+        lambda routes: routes[ADDRESS].get("communities") == ["65535:0"], PATIENCE
+    )
+    assert "drain, withdraws in 59 min" in ask("status")[1]
+    assert ask("drain", "web", "--drain-time", "0")[0] == 0
+    assert house.announces(OTHER)
+    assert ask("undrain", "web", "--json")[1] == '{\n  "changed": true\n}\n'
+    assert house.announces(ADDRESS, OTHER)
+
+
+@pytest.mark.slow
+def test_verbs_withdraw_held_by_a_guard_says_so_and_force_overrules_it(house: House, ask: Any) -> None:
+    held = ask("withdraw", "dns")[1]
+    explained = ask("explain", OTHER)[1]
+    forced = ask("withdraw", "dns", "--force")[1]
+
+    assert "1 of 1 addresses announced, 1 of them only because a guard keeps them" in held
+    assert "guard     dns: keeps this address (floor)" in explained
+    assert "dns: withdraw by " in forced
+    assert ", forced\n" in forced
+    assert house.announces(ADDRESS)
+    assert ask("undrain", "dns")[0] == 0
+    assert house.announces(ADDRESS, OTHER)
+
+
+@pytest.mark.slow
+def test_verbs_announce_holds_a_service_whose_check_fails(house: House, ask: Any) -> None:
+    try:
+        assert ask("announce", "web")[0] == 0
+        assert '"action": "announce"' in ask("status", "--json")[1]
+    finally:
+        assert ask("undrain", "web")[0] == 0
+
+
+@pytest.mark.slow
+def test_verbs_explain_tells_the_chain_with_times(house: House, ask: Any) -> None:
+    code, out, _ = ask("explain", ADDRESS)
+    as_json = json.loads(ask("explain", ADDRESS, "--json")[1])
+
+    stages = [line.split()[0] for line in out.splitlines()[1:]]
+    assert code == 0
+    assert out.startswith(f"{ADDRESS}: announced\n")
+    assert stages == [
+        "check",
+        "policy",
+        "damping",
+        "dwell",
+        "override",
+        "sharing",
+        "guard",
+        "route",
+        "update",
+    ]
+    assert "sent with origin igp as_path 65001 next_hop 127.0.0.1 (since " in out
+    assert as_json["is_announced"]
+
+
+@pytest.mark.slow
+def test_verbs_history_shows_the_last_entries_of_a_kind(house: House, ask: Any) -> None:
+    out = ask("history", "--kind", "route", "--limit", "1000")[1]
+    as_json = [json.loads(line) for line in ask("history", "--json", "--limit", "2")[1].splitlines()]
+
+    assert all(" route " in line for line in out.splitlines())
+    assert f"route    {ADDRESS}: announced (service web)" in out
+    assert [entry["number"] for entry in as_json][1] == as_json[0]["number"] + 1
+
+
+@pytest.mark.slow
+def test_verbs_history_follows_until_a_signal(house: House, ask: Any) -> None:
+    with running("history", "--follow", "--socket", house.socket) as child:
+        child.line("announced (service web)")
+        ask("announce", "web", "--why", "followed")
+        child.line("followed")
+        code, _, err = child.end(signal.SIGINT)
+        assert ask("undrain", "web")[0] == 0
+
+    assert (code, err) == (0, "")
+
+
+@pytest.mark.slow
+def test_verbs_reload_shows_what_changed_and_refuses_what_takes_too_much(house: House, ask: Any) -> None:
+    before = house.file.read_text()
+    api = before[before.index("[api]") :]
+    try:
+        assert ask("reload") == (0, "nothing changes\n", "")
+        house.file.write_text(before.replace("group =", "med = 5\ngroup ="))
+        assert f"~ route {OTHER}: med none -> 5\n" in ask("reload")[1]
+        house.file.write_text(before.replace("[services", "[servces"))
+        code, out, err = ask("reload")
+        assert (code, out) == (1, "")
+        assert "did you mean services?" in err
+        assert err.splitlines()[-1].startswith("rhi reload: the configuration cannot be used: ")
+        house.file.write_text("allow_empty = true\n" + before.partition("[services")[0] + api)
+        refused = ask("reload")
+        assert refused[0] == 1
+        assert "2 of 2 announced routes would be withdrawn" in refused[2]
+        assert "give consent if it is meant" in refused[2]
+        assert set(house.collector.routes()) == {ADDRESS, OTHER}
+        assert f"- route {ADDRESS}" in ask("reload", "--consent")[1]
+        assert house.announces()
+    finally:
+        house.file.write_text(before)
+        assert ask("reload", "--consent")[0] == 0
+        assert house.announces(ADDRESS, OTHER)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "code", "complaint"),
+    [
+        (["drain", "wbe"], 1, "rhi drain: service 'wbe': there is no such service; did you mean web?"),
+        (["undrain", ""], 1, "rhi undrain: /v1/overrides/: there is nothing here"),
+        (["withdraw", "nothing-like"], 1, "there is no such service; there are: dns, web"),
+        (["drain"], 2, "rhi drain: SERVICE missing"),
+        (["drain", "web", "--for", "soon"], 2, "rhi drain: --for: 'soon': must be a duration such as 90,"),
+        (["drain", "web", "--for", "-5"], 2, "must be a duration"),
+        (["drain", "web", "--for", "99999d"], 1, "lasts: 8639913600.0: must be at most 3650d"),
+        (["drain", "web", "--wy", "x"], 2, "unknown option --wy; did you mean --why?"),
+        (["explain", "192.0.2.1"], 1, "rhi explain: address 192.0.2.1: no service has it"),
+        (["explain", "nonsense"], 1, "'nonsense'"),
+        (["history", "--limit", "1001"], 2, "limit '1001': must be a number from 0 to 1000"),
+        (["reload", "now"], 2, "too many arguments: now"),
+        (["status", "--url", "http://127.0.0.1:1"], 1, "http://127.0.0.1:1: nobody answers"),
+        (["status", "--url", "127.0.0.1:1"], 2, "must be such as http://127.0.0.1:9790"),
+        (["status", "--url", "http://127.0.0.1:1", "--token-file", "/none"], 1, "secret in file /none"),
+        (["status", "--socket", "/none/x"], 1, "rhi status: /none/x: no daemon listens there"),
+        (["status", "--socket", "/" + "x" * 200], 1, "AF_UNIX path too long"),
+    ],
+)  # fmt: skip
+def test_verbs_wrong_input_is_one_sentence(ask: Any, words: list[str], code: int, complaint: str) -> None:
+    found, out, err = ask(*words)
+
+    assert (found, out) == (code, "")
+    assert complaint in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_verbs_to_a_reader_who_has_left_end_quietly(house: House) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [*COMMAND, "status", "--socket", house.socket],
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.slow
+def test_verbs_over_tcp_need_the_token(tmp_path: Path) -> None:
+    file, token = tmp_path / "rhi.toml", tmp_path / "token"
+    token.write_text("sesame\n")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    file.write_text(
+        'router_id = "192.0.2.1"\nas_number = 65001\nallow_empty = true\n'
+        f'[api]\nlisten = "{url.removeprefix("http://")}"\ntoken_file = "{token}"\nsocket = "{tmp_path}/s"\n'
+    )
+
+    def ask(*words: str, **environment: str) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [*COMMAND, "status", *words], env={**os.environ, **environment}, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout, done.stderr
+
+    with running("run", str(file)) as child:
+        child.complaint("every service is decided")
+        wait_for(tmp_path / "s")
+        with_file = ask("--url", url, "--token-file", str(token))
+        with_variable = ask("--url", url, RHI_TOKEN="sesame")
+        without = ask("--url", url)
+        wrong = ask("--url", url, RHI_TOKEN="open")
+
+    assert with_file[0] == with_variable[0] == 0
+    assert with_file[1].startswith("rhi ")
+    assert without == (1, "", f"rhi status: {url}: wants a token: give --token-file FILE, or RHI_TOKEN\n")
+    assert wrong[0] == 1
+    assert "the token is wrong" in wrong[2]
+
+
+def test_explain_folds_long_lines_below_their_text() -> None:
+    link = {"stage": "check", "subject": "web/tcp", "text": "up; " + "x " * 40, "since": None}
+
+    lines = describe({"address": ADDRESS, "is_announced": False, "links": [link]}, 40)
+
+    assert lines[0] == f"{ADDRESS}: not announced"
+    assert lines[1].startswith("check     web/tcp: up; x")
+    assert all(line.startswith(" " * 10 + "x") for line in lines[2:])
+    assert max(map(len, lines)) <= 40
+
+
+def test_override_is_told_with_all_that_was_asked_for() -> None:
+    override = {
+        "action": "drain",
+        "by": "ann",
+        "reason": "kernel",
+        "force": True,
+        "drain_time": 30.0,
+        "until": None,
+    }
+
+    assert overriding.describe(override) == "drain by ann: kernel, forced, 30 s between mark and withdrawal"

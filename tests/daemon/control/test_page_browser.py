@@ -96,8 +96,27 @@ def row(browser: Browser, section: str, name: str) -> str:
     return next((row for row in rows(browser, section) if row.startswith(name)), "")
 
 
+def too_wide(browser: Browser) -> list[int]:
+    """Widths at which the page has to be moved sideways; it is as wide as a phone afterwards."""
+    found = []
+    for width in (320, 800, 1280, 1600, 360):
+        browser.size(width, 740)
+        if browser.run("return document.documentElement.scrollWidth") > width:
+            found.append(width)
+    return found
+
+
 def press(browser: Browser, *keys: str) -> None:
     ActionChains(browser.driver).send_keys(*keys).perform()
+
+
+def steps(browser: Browser) -> list[str]:
+    """Those of a drain; the one it is at has a star."""
+    found: list[str] = browser.run(
+        "return [...document.querySelectorAll('#drains .steps li')]"
+        ".map((step) => (step.getAttribute('aria-current') ? '*' : '') + step.textContent)"
+    )
+    return found
 
 
 def focused(browser: Browser) -> str:
@@ -172,14 +191,15 @@ def test_page_drains_and_undrains_by_keyboard_alone(browser: Browser, home: Home
     press(browser, Keys.ENTER)
     browser.until(lambda: focused(browser) == "drain-why")
     browser.picture("dialog")
-    press(browser, "kernel update", Keys.TAB, "ann", Keys.TAB, Keys.TAB, Keys.ENTER)
+    press(browser, "kernel update", Keys.TAB, "ann", Keys.TAB, Keys.TAB, "10m", Keys.ENTER)
 
-    browser.until(lambda: "drain" in row(browser, "services", "ntp"))
-    browser.shows("#drains", "ntp: kernel update, by ann")
+    browser.until(lambda: "drain: waiting" in row(browser, "services", "ntp"))
+    browser.shows("#drains", "ntp kernel update, by ann")
     assert browser.run("return document.querySelector('#said').textContent") == "ntp is being drained."
-    override = home.do(lambda house: house.daemon.controller.overrides["ntp"])
-    assert (override.reason, override.by, override.drain_time) == ("kernel update", "ann", 30.0)
-    assert override.until == override.at + 1800
+    drain = home.do(lambda house: house.daemon.controller.drains.all[0])
+    assert (str(drain.target), drain.reason, drain.by) == ("service/ntp", "kernel update", "ann")
+    assert (drain.pace.wait, drain.until) == (600.0, drain.at + 1800)
+    assert steps(browser) == ["marked", "*waiting", "withdrawing", "acknowledging", "aging", "done"]
     browser.picture("draining")
     assert focused(browser) == "Undrain ntp"  # where it was
     press(browser, Keys.ENTER)
@@ -187,6 +207,34 @@ def test_page_drains_and_undrains_by_keyboard_alone(browser: Browser, home: Home
     press(browser, Keys.ENTER)
     browser.until(lambda: browser.text("#drains") == "")
     assert home.do(lambda house: house.daemon.controller.overrides) == {}
+    assert browser.complaints() == []
+
+
+def test_page_drains_a_peer_and_everything_step_by_step(browser: Browser, home: Home) -> None:
+    browser.open(home.port)
+    browser.until(lambda: "established" in row(browser, "peers", "127.0.0.1"))
+    browser.shows("#summary", "5 of 5 announced")
+
+    browser.find("#peers [aria-label='Drain peer 127.0.0.1']").click()
+    press(browser, "new line card")
+    browser.find("#drain-wait").send_keys("0s")
+    browser.find("#drain-close").click()
+    browser.find("#drain-message").send_keys("back at noon", Keys.ENTER)
+    browser.until(lambda: "drain: aging" in row(browser, "peers", "127.0.0.1"))
+    assert steps(browser) == ["marked", "withdrawing", "acknowledging", "*aging", "done"]
+    browser.picture("draining-peer")
+    browser.find("#peers [aria-label='Undrain peer 127.0.0.1']").click()
+    press(browser, Keys.ENTER)
+    browser.until(lambda: browser.text("#drains") == "")
+    browser.find("#drain-all").click()
+    browser.shows("#drain-what", "5 routes now")
+    assert not browser.find("#drain-close").is_displayed()
+    press(browser, "power", Keys.ENTER)
+    browser.shows("#drains", "everything power")
+
+    drain = home.do(lambda house: house.daemon.controller.drains.all[0])
+    assert (str(drain.target), drain.closes) == ("all", False)
+    assert browser.find("#drain-all").text == "Undrain everything"
     assert browser.complaints() == []
 
 
@@ -203,7 +251,7 @@ def test_page_drain_that_is_cancelled_or_refused_changes_nothing(browser: Browse
     browser.shows("#drain-error", "Not done: lasts: 'soon': must be a duration")
     press(browser, Keys.ESCAPE)
 
-    assert home.do(lambda house: house.daemon.controller.overrides) == {}
+    assert home.do(lambda house: house.daemon.controller.drains.all) == []
 
 
 def test_page_asks_for_the_token_until_it_is_right_and_forgets_it(browser: Browser, home: Home) -> None:
@@ -277,17 +325,15 @@ def test_page_can_be_read_and_is_no_wider_than_a_phone(browser: Browser, home: H
     browser.shows("#guards", "tripped")
     browser.run("document.querySelector('#services [aria-label=\"Drain ntp\"]').click()")
 
-    for width in (320, 360, 800, 1600):
-        browser.size(width, 740)
-        assert browser.run("return document.documentElement.scrollWidth") <= width
-    browser.size(360, 740)
+    assert too_wide(browser) == []
     seen, faint = browser.run(TOO_FAINT)
 
     assert seen > 60
     assert faint == []
     browser.picture(f"dialog-phone-{scheme}")
     press(browser, "a reason", Keys.ENTER)
-    browser.shows("#drains", "a reason")
+    browser.until(lambda: "drain: " in row(browser, "services", "ntp"))
+    assert too_wide(browser) == []
     assert browser.run(TOO_FAINT)[1] == []
     browser.picture(f"tripped-phone-{scheme}")
     browser.size(1280, 900)

@@ -76,6 +76,7 @@ PAGE_FILES: Final = (
             "drain.js",
             "tables.js",
             "text.js",
+            "orders.js",
             "timeline.js",
             "view.js",
             "icon.svg",

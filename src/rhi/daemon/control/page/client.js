@@ -95,6 +95,7 @@ export class Client {
   }
 }
 
+// Names may hold slashes, which stay.
 export function pathOf(...parts) {
   return parts.map((part) => encodeURIComponent(part).replaceAll("%2F", "/")).join("/");
 }

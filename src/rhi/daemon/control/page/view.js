@@ -1,5 +1,7 @@
 // What is seen: from the answers of the API to the page's elements. Asks nothing and decides nothing.
 
+import { everything, peerTarget, serviceTarget } from "./drain.js";
+import { makeOrder, ordersOf } from "./orders.js";
 import { Table } from "./tables.js";
 import { Timeline } from "./timeline.js";
 import { Rows, badge, clockTime, count, duration, element, setAge, setState, setText, stateOf } from "./text.js";
@@ -8,7 +10,8 @@ const byId = (id) => document.getElementById(id);
 const SOUND = 9; // rank of what needs nobody's eye
 
 export class PageView {
-  #orders;
+  #inForce = new Map(); // orders by what they are about
+  #drainAll;
   #timeline = new Timeline();
   #peers;
   #lists;
@@ -16,14 +19,15 @@ export class PageView {
   #title = "rhi";
 
   constructor(orders, { enter, forget }) {
-    this.#orders = orders;
-    this.services = new Table(byId("services"), servicesTable(orders));
+    const orderOf = (target) => this.#inForce.get(target.path) ?? null;
+    this.services = new Table(byId("services"), servicesTable(orders, orderOf));
     this.checks = new Table(byId("checks"), CHECKS);
-    this.#peers = new Table(byId("peers"), PEERS);
+    this.#peers = new Table(byId("peers"), peersTable(orders, orderOf));
+    this.#drainAll = orders.button(byId("drain-all"));
     this.#lists = {
       alarms: new Rows(byId("alarms"), { key: (alarm) => alarm.subject, make: makeAlarm }),
       guards: new Rows(byId("guards"), { key: (guard) => guard.group, make: makeGuard }),
-      drains: new Rows(byId("drains"), { key: (order) => order.service, make: () => this.#makeOrder() }),
+      orders: new Rows(byId("drains"), { key: (order) => order.target.path, make: () => makeOrder(orders) }),
       summary: new Rows(byId("summary"), { key: (fact) => fact.name, make: makeFact }),
     };
     byId("token-form").addEventListener("submit", (event) => {
@@ -98,32 +102,16 @@ export class PageView {
     setText(byId("facts"), `version ${status.version}, up for ${duration(status.uptime)}`);
     this.#lists.alarms.show(status.alarms);
     this.#lists.guards.show(status.guards);
-    this.#lists.drains.show(status.overrides);
+    const inForce = ordersOf(status);
+    this.#inForce = new Map(inForce.map((order) => [order.target.path, order]));
+    this.#lists.orders.show(inForce);
+    this.#drainAll.fill(everything(status.routes), this.#inForce.get("all") ?? null);
+    this.services.show(); // their orders may have changed
     this.#lists.summary.show(facts(status));
     this.#peers.replace(peers);
     byId("alarms-section").dataset.state = status.alarms.length ? "bad" : "ok";
     this.#title = `${status.alarms.length ? `✕ ${count(status.alarms.length, "alarm")} – ` : ""}rhi ${status.router_id}`;
     document.title = this.#title;
-  }
-
-  #makeOrder() {
-    const what = element("span");
-    const state = badge("order", "");
-    const since = element("time");
-    const until = element("time");
-    const button = this.#orders.button();
-    const text = element("span", { class: "words" }, what, " ", since, until);
-    return {
-      node: element("li", {}, state, text, button.node),
-      fill: (order) => {
-        setState(state, "order", order.action);
-        setText(what, `${order.service}: ${order.reason || "no reason given"}, by ${order.by}${order.force ? ", forced" : ""},`);
-        setAge(since, order.since, { after: " ago" });
-        setAge(until, order.until, { before: ", ends in " });
-        const service = this.services.get(order.service) ?? { name: order.service };
-        button.fill({ ...service, override: order });
-      },
-    };
   }
 }
 
@@ -214,7 +202,7 @@ function stateAndAge(cell) {
   };
 }
 
-function servicesTable(orders) {
+function servicesTable(orders, orderOf) {
   return {
     noun: "service",
     caption: "Services, those with trouble first",
@@ -225,7 +213,10 @@ function servicesTable(orders) {
       head("Service", (service) => service.name),
       parts("Level", (cell) => {
         const tell = stateAndAge(cell);
-        return (service) => tell(serviceState(service), service.level, service.since, service.override?.action);
+        return (service) => {
+          const order = orderOf(serviceTarget(service));
+          tell(serviceState(service), service.level, service.since, order?.word);
+        };
       }),
       words("Announced", (service) =>
         `${service.announced}\u00a0of\u00a0${service.addresses}${service.kept ? `, ${service.kept} kept by a guard` : ""}`),
@@ -233,7 +224,7 @@ function servicesTable(orders) {
       parts("Order", (cell) => {
         const button = orders.button();
         cell.append(button.node);
-        return button.fill;
+        return (service) => button.fill(serviceTarget(service), orderOf(serviceTarget(service)));
       }),
     ],
   };
@@ -290,20 +281,30 @@ function lastResult({ ok, detail, alarm, duration: seconds }) {
   return `${ok ? "passed" : "failed"}${detail ? `: ${detail}` : ""}${took}`;
 }
 
-const PEERS = {
-  noun: "peer",
-  caption: "Peers, those without a session first",
-  key: (peer) => peer.name,
-  rank: (peer) => (peer.state === "ESTABLISHED" ? SOUND : 0),
-  text: (peer) => `${peer.name} ${peer.state} ${peer.remote_asn} ${peer.last_error}`,
-  columns: [
-    head("Peer", (peer) => peer.name),
-    parts("Session", (cell) => {
-      const tell = stateAndAge(cell);
-      return (peer) => tell(stateOf(peer.state), peer.state.toLowerCase().replace("_", " "), peer.when);
-    }),
-    words("AS", (peer) => (peer.remote_asn ? `${peer.local_asn} → ${peer.remote_asn}` : `${peer.local_asn}`)),
-    words("Routes it was sent", (peer) => `${peer.current_routes}${peer.pending_routes ? ", more under way" : ""}`),
-    words("Last error", (peer) => peer.last_error),
-  ],
-};
+function peersTable(orders, orderOf) {
+  return {
+    noun: "peer",
+    caption: "Peers, those without a session first",
+    key: (peer) => peer.name,
+    rank: (peer) => (peer.state === "ESTABLISHED" ? (orderOf(peerTarget(peer)) ? 3 : SOUND) : 0),
+    text: (peer) => `${peer.name} ${peer.state} ${peer.remote_asn} ${peer.last_error}`,
+    columns: [
+      head("Peer", (peer) => peer.name),
+      parts("Session", (cell) => {
+        const tell = stateAndAge(cell);
+        return (peer) => {
+          const word = peer.state.toLowerCase().replace("_", " ");
+          tell(stateOf(peer.state), word, peer.when, orderOf(peerTarget(peer))?.word);
+        };
+      }),
+      words("AS", (peer) => (peer.remote_asn ? `${peer.local_asn} → ${peer.remote_asn}` : `${peer.local_asn}`)),
+      words("Was sent", (peer) => `${count(peer.current_routes, "route")}${peer.pending_routes ? ", more under way" : ""}`),
+      words("Last error", (peer) => peer.last_error),
+      parts("Order", (cell) => {
+        const button = orders.button();
+        cell.append(button.node);
+        return (peer) => button.fill(peerTarget(peer), orderOf(peerTarget(peer)));
+      }),
+    ],
+  };
+}

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -11,7 +12,8 @@ from rhi.daemon.controller import Controller, UnknownService
 from rhi.daemon.decision.overrides import Action
 from rhi.daemon.decision.spec import Group, Quota, Service
 from rhi.daemon.history import Entry, History
-from rhi.daemon.state import Clocks, StateFile
+from rhi.daemon.keeper import Sections
+from rhi.daemon.state import Clocks, StateError, StateFile
 from rhi.model.attributes import PathAttributes
 from rhi.model.prefix import Prefix
 from tests.daemon.decision.build import DOWN, STALE, UP, address, service, specs
@@ -44,18 +46,34 @@ class FakeRoutes:
         self.calls.append(("complete",))
 
 
+class Instant(Sections):
+    """Writes at once."""
+
+    def __init__(self, file: Path, clocks: Callable[[], Clocks], alarms: Alarms) -> None:
+        self._alarms = alarms
+        super().__init__(StateFile(str(file)), clocks, lambda text: alarms.set("state file", text))
+
+    def changed(self) -> None:
+        try:
+            self.prepare()()
+        except StateError as error:
+            self._alarms.set("state file", str(error))
+
+
 class Desk:
     """A controller on fakes, and a clock that tests move."""
 
-    def __init__(self, first: Setup, state: StateFile | None = None) -> None:
+    def __init__(self, first: Setup, state: Path | None = None) -> None:
         self.now = 100.0
         self.logged: list[Entry] = []
         self.routes = FakeRoutes()
         history = History(lambda: datetime(2024, 1, 1, tzinfo=UTC), self.logged.append)
         self.alarms = Alarms(history)
-        self.controller = Controller(
-            first, self.routes, history, self.alarms, lambda: Clocks(self.now, 1e9 + self.now), state
-        )
+        store = None if state is None else Instant(state, self.clocks, self.alarms)
+        self.controller = Controller(first, self.routes, history, self.alarms, self.clocks, store)
+
+    def clocks(self) -> Clocks:
+        return Clocks(self.now, 1e9 + self.now)
 
     def take(self) -> list[tuple[Any, ...]]:
         calls, self.routes.calls = self.routes.calls, []
@@ -179,8 +197,9 @@ def test_controller_names_the_services_there_are() -> None:
 
 
 def test_controller_keeps_overrides_over_a_restart(tmp_path: Path) -> None:
-    state = StateFile(str(tmp_path / "state.json"))
+    state = tmp_path / "state.json"
     first = Desk(setup(service("dns", address(1))), state)
+    first.controller.restore()
     first.controller.override("dns", Action.WITHDRAW, reason="kernel", by="ann", lasts=60.0)
 
     second = Desk(setup(service("dns", address(1))), state)
@@ -195,23 +214,80 @@ def test_controller_keeps_overrides_over_a_restart(tmp_path: Path) -> None:
 
 def test_controller_goes_on_without_a_state_file_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    desk = Desk(setup(service("dns", address(1))), StateFile(str(tmp_path / "file" / "state.json")))
+    desk = Desk(setup(service("dns", address(1))), tmp_path / "file" / "state.json")
 
     desk.controller.override("dns", Action.WITHDRAW, reason="kernel", by="ann")
 
-    (alarm,) = desk.alarms.all
-    assert "cannot be written" in alarm.text
+    assert "cannot be" in desk.alarms.all[0].text
     assert "dns" in desk.controller.overrides
 
 
 def test_controller_starts_with_a_state_file_that_cannot_be_used_and_says_so(tmp_path: Path) -> None:
     (tmp_path / "state.json").write_text("{")
-    desk = Desk(setup(service("dns", address(1))), StateFile(str(tmp_path / "state.json")))
+    desk = Desk(setup(service("dns", address(1))), tmp_path / "state.json")
 
     desk.controller.restore()
 
     (alarm,) = desk.alarms.all
     assert "put aside as state.json.bad" in alarm.text
+
+
+def test_controller_goes_on_with_drains_after_a_restart(tmp_path: Path) -> None:
+    state = tmp_path / "state.json"
+    first = Desk(setup(service("dns", address(1))), state)
+    first.controller.restore()
+    first.controller.set_verdict("dns", UP, "")
+    first.controller.drains.sessions.established.add("192.0.2.1")
+    first.controller.decide()
+    first.controller.override("dns", Action.DRAIN, reason="kernel", by="ann", drain_time=30.0)
+    first.controller.decide()
+    first.now = 106.0
+    first.controller.decide()
+
+    second = Desk(setup(service("dns", address(1))), state)
+    second.now = 120.0
+    second.controller.restore()
+    second.controller.set_verdict("dns", UP, "")
+    second.controller.drains.sessions.established.add("192.0.2.1")
+    second.controller.decide()
+    (drain,) = second.controller.drains.all
+
+    assert second.take()[0] == ("announce", "203.0.113.1", PathAttributes(graceful_shutdown=True))
+    assert [(step.state.value, step.at) for step in drain.steps] == [("marked", 100.0), ("waiting", 106.0)]
+    second.now = 136.0
+    second.controller.decide()
+    assert second.take() == [("withdraw", "203.0.113.1")]
+
+
+def test_drain_that_is_done_stays_done_over_a_restart(tmp_path: Path) -> None:
+    state = tmp_path / "state.json"
+    first = Desk(setup(service("dns", address(1))), state)
+    first.controller.restore()
+    first.controller.override("dns", Action.DRAIN, reason="kernel", by="ann")
+    for first.now in (100.0, 110.0, 120.0, 130.0):
+        first.controller.decide()
+    assert first.controller.drains.all[0].state.value == "done"
+
+    second = Desk(setup(service("dns", address(1))), state)
+    second.controller.restore()
+    second.controller.set_verdict("dns", UP, "")
+    second.controller.decide()
+
+    assert second.take() == [("complete",)]
+    assert second.controller.drains.all[0].state.value == "done"
+
+
+def test_what_was_said_of_services_that_are_gone_is_over_at_the_start(tmp_path: Path) -> None:
+    state = tmp_path / "state.json"
+    first = Desk(setup(service("dns", address(1))), state)
+    first.controller.restore()
+    first.controller.override("dns", Action.DRAIN, reason="kernel", by="ann")
+
+    second = Desk(setup(service("web", address(1))), state)
+    second.controller.restore()
+
+    assert second.controller.overrides == {}
+    assert second.controller.drains.all == []
 
 
 def test_controller_drops_overrides_with_their_services() -> None:

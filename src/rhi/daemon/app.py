@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import rhi
 from rhi.daemon.alarms import Alarms
@@ -25,12 +25,18 @@ from rhi.daemon.decision.spec import Quota, Verdict
 from rhi.daemon.drains.conductor import Conductor
 from rhi.daemon.drains.machine import Pace
 from rhi.daemon.history import Entry, History
+from rhi.daemon.keeper import Keeper
 from rhi.daemon.origins import Origins
 from rhi.daemon.plan import Plan, make_plan
 from rhi.daemon.state import Clocks, StateFile
 from rhi.health.checker import Report
 from rhi.health.runner import Runner
 from rhi.model.events import Event, RoutesMissed, SessionDown, SessionUp
+
+# Seconds that the end waits for the state file.
+KEEP_TIME: Final = 2.0
+# Seconds that who says something waits until it is kept.
+SAVE_TIME: Final = 1.0
 
 
 class ReloadRefused(Exception):
@@ -60,6 +66,7 @@ class Daemon:
     Attributes:
         setup: what is in force.
         controller, history, alarms, runner, pool, conductor: its parts, for those who show them.
+        keeper: of the state file; None without one.
         started_at: monotonic instant.
         reloads: how many there were, by what became of them: `applied`, `refused`, `failed`.
         reloading: to be held from reading a file to acting on it.
@@ -94,8 +101,8 @@ class Daemon:
             dynamic_peers=dict(setup.dynamic_peers),
             complete_within=options.complete_within,
         )
-        state = None if options.state_file is None else StateFile(options.state_file)
-        self.controller = Controller(setup, self.pool, self.history, self.alarms, self.clocks, state)
+        self.keeper = self._make_keeper(options.state_file)
+        self.controller = Controller(setup, self.pool, self.history, self.alarms, self.clocks, self.keeper)
         self.controller.pace = options.pace
         self.controller.restore()
         self.conductor = Conductor(self.pool, self.controller.drains, setup.peers, self.decide_soon)
@@ -106,6 +113,15 @@ class Daemon:
         self.origins.watch(set(self.controller.reconciler.addresses))
         self.runner.configure(setup.checks)
         self.decide_soon()
+
+    async def saved(self) -> bool:
+        """Wait for a moment until what was said is in the state file; false when it is not."""
+        return self.keeper is None or await self.keeper.saved(SAVE_TIME)
+
+    def _make_keeper(self, file: str | None) -> Keeper | None:
+        if file is None:
+            return None
+        return Keeper(StateFile(file), self.clocks, lambda text: self.alarms.set("state file", text))
 
     @property
     def inputs(self) -> Inputs:
@@ -169,6 +185,8 @@ class Daemon:
         self.conductor.close()
         await self.runner.close()
         await self._loop.run_in_executor(None, self.pool.close, message)
+        if self.keeper is not None:
+            await self.keeper.close(KEEP_TIME)
 
     def _decide(self) -> None:
         self._is_due = False

@@ -4,9 +4,9 @@ The controller owns the reconciler and everything that tells what it did: histor
 does no waiting of its own: `decide` says when it wants to be asked again. All methods belong to one thread.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from rhi.daemon.alarms import Alarms
 from rhi.daemon.config.build import Setup
@@ -16,8 +16,10 @@ from rhi.daemon.decision.spec import Presence, Verdict
 from rhi.daemon.decision.standing import Standing
 from rhi.daemon.drains.book import Drains
 from rhi.daemon.drains.machine import Drain, Kind, Pace, State, Step, Target
+from rhi.daemon.drains.saved import decode_drains, decode_overrides, encode_drains, encode_overrides
 from rhi.daemon.history import History
-from rhi.daemon.state import Clocks, StateError, StateFile
+from rhi.daemon.keeper import Store
+from rhi.daemon.state import Clocks
 from rhi.model.attributes import PathAttributes
 from rhi.model.prefix import Prefix
 from rhi.model.wording import no_such
@@ -76,9 +78,10 @@ class Controller:
         history: History,
         alarms: Alarms,
         clocks: Callable[[], Clocks],
-        state: StateFile | None = None,
+        store: Store | None = None,
     ) -> None:
         self.reconciler = Reconciler(setup.specs)
+        self._peers: Collection[str] = setup.peers
         self.verdicts: dict[str, Verdict] = {}
         self.overrides: dict[str, Override] = {}
         self.pace = Pace()
@@ -89,21 +92,32 @@ class Controller:
         self._history = history
         self._alarms = alarms
         self._clocks = clocks
-        self._state = state
+        self._store = store
         self._is_complete = False
 
     def restore(self) -> None:
         """Take over what operators said before the last end."""
-        if self._state is None:
+        store, clocks = self._store, self._clocks()
+        if store is None:
             return
-        try:
-            self.overrides = self._state.load(self._clocks())
-        except StateError as error:
-            self._alarms.set("state file", str(error))
+        self.overrides = store.take("overrides", lambda found: decode_overrides(found, clocks)) or {}
         for name, override in self.overrides.items():
             self._history.add("override", name, f"still in force: {override}")
-            if override.action is Action.DRAIN:
+        self.drains.restore(store.take("drains", lambda found: decode_drains(found, clocks)) or [])
+        for name, override in self.overrides.items():
+            if override.action is Action.DRAIN and self.drains.of_service(name) is None:
                 self._start_drain(name, override)
+        self._forget_unknown()
+        store.keep("overrides", self._keep_overrides)
+        store.keep("drains", self._keep_drains)
+
+    def _keep_overrides(self, clocks: Clocks) -> Callable[[], Any]:
+        said = dict(self.overrides)
+        return lambda: encode_overrides(said, clocks)
+
+    def _keep_drains(self, clocks: Clocks) -> Callable[[], Any]:
+        drains = self.drains.all
+        return lambda: encode_drains(drains, clocks)
 
     def set_verdict(self, check: str, verdict: Verdict, detail: str) -> None:
         """What a check says now; `decide` acts on it."""
@@ -179,12 +193,9 @@ class Controller:
     def configure(self, setup: Setup) -> None:
         """Go by another configuration; `decide` acts on it."""
         self.reconciler.configure(setup.specs)
-        gone = self.overrides.keys() - setup.specs.services.keys()
-        for name in gone:
-            self._history.add("override", name, f"over, with its service: {self.overrides.pop(name)}")
-        self.drains.forget(setup.specs.services, setup.peers, self._clocks().monotonic)
-        if gone:
-            self._save()
+        self._peers = setup.peers
+        self._forget_unknown()
+        self._save()
 
     def drain(self, drain: Drain) -> Drain:
         """Begin a drain of a peer, or of all; a service is drained by an override."""
@@ -267,6 +278,14 @@ class Controller:
             text = "; ".join(f"{rule}: {why}" for rule, why in guarded.tripped.items())
             self._alarms.set(f"guard {name}", text or None)
 
+    def _forget_unknown(self) -> None:
+        """What has been said of services and peers that are not configured any more."""
+        services = self.reconciler.specs.services
+        for name in self.overrides.keys() - services.keys():
+            self._history.add("override", name, f"over, with its service: {self.overrides.pop(name)}")
+        drained = {name for name, each in self.overrides.items() if each.action is Action.DRAIN}
+        self.drains.forget(drained, self._peers, self._clocks().monotonic)
+
     def _expire(self, now: float) -> None:
         over = [name for name, override in self.overrides.items() if override.is_over(now)]
         for name in over:
@@ -308,11 +327,5 @@ class Controller:
             raise UnknownService(f"service {no_such('service', name, services)}")
 
     def _save(self) -> None:
-        if self._state is None:
-            return
-        try:
-            self._state.save(self.overrides, self._clocks())
-        except StateError as error:
-            self._alarms.set("state file", str(error))
-        else:
-            self._alarms.set("state file", None)
+        if self._store is not None:
+            self._store.changed()

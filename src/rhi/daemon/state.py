@@ -1,24 +1,28 @@
-"""What outlives the daemon: the overrides of its operators, in one small JSON file.
+"""What outlives the daemon, in one JSON file: named sections, each of one part of it.
 
 The file is replaced as a whole, so that a crash or a full disk leaves the one before; and it is read with
-suspicion: one that cannot be used is put aside and reported, and does not keep the daemon from starting.
-Instants in it are times of day, since the monotonic clock starts anew with the host.
+suspicion: what cannot be used is put aside and reported, and does not keep the daemon from starting. Instants
+in it are times of day, since the monotonic clock starts anew with the host. `keeper` says when it is written.
+
+    {"version": 2, "boot": "...", "sections": {"overrides": {...}, "drains": [...], ...}}
+
+Version 1 had overrides only, and is read too.
 """
 
 import contextlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from rhi.daemon.decision.overrides import Action, Override
 from rhi.net.endpoint import os_error_text
 
-VERSION: Final = 1
-# Far above what operators ever say at once.
-MAX_FILE_BYTES: Final = 4 * 1024 * 1024
+VERSION: Final = 2
+# Far above what is ever in it: the announced addresses of 100,000 services that come back at once.
+MAX_FILE_BYTES: Final = 64 * 1024 * 1024
+BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 class StateError(Exception):
@@ -41,14 +45,27 @@ class Clocks:
         return self.monotonic + (time_of_day - self.wall)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """What a file holds.
+
+    Attributes:
+        sections: by name, as they were given.
+        boot: which start of the host wrote it; empty when it is not known.
+    """
+
+    sections: Mapping[str, Any] = field(default_factory=dict)
+    boot: str = ""
+
+
 class StateFile:
     """The file at one path."""
 
     def __init__(self, path: str) -> None:
         self.path = Path(path)
 
-    def load(self, clocks: Clocks) -> dict[str, Override]:
-        """Overrides by name of service, without those that are over; none when there is no file.
+    def load(self) -> Saved:
+        """What is in it; nothing when there is no file.
 
         Raises:
             StateError: the file cannot be used; it has been renamed to end in `.bad` if that was possible.
@@ -57,22 +74,34 @@ class StateFile:
             with self.path.open("rb") as stream:
                 data = stream.read(MAX_FILE_BYTES + 1)
         except FileNotFoundError:
-            return {}
+            return Saved()
         except OSError as error:
             raise StateError(f"state file {self.path}: cannot be read: {os_error_text(error)}") from None
         try:
-            return _decode(data, clocks)
+            return _decode(data)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            aside = self.path.with_name(self.path.name + ".bad")
             with contextlib.suppress(OSError):
-                self.path.replace(aside)
+                self.path.replace(self._aside)
             raise StateError(
                 f"state file {self.path}: cannot be used ({type(error).__name__}: {error}); "
-                f"put aside as {aside.name}, and nothing in it counts"
+                f"put aside as {self._aside.name}, and nothing in it counts"
             ) from None
 
-    def save(self, overrides: Mapping[str, Override], clocks: Clocks) -> None:
-        """Replace the file.
+    def section_is_bad(self, name: str, error: Exception) -> str:
+        """Keep a copy for people to look at; the sentence about it."""
+        with contextlib.suppress(OSError):
+            self._aside.write_bytes(self.path.read_bytes())
+        return (
+            f"state file {self.path}: section {name} cannot be used ({type(error).__name__}: {error}); "
+            f"a copy is {self._aside.name}, and nothing in the section counts"
+        )
+
+    @property
+    def _aside(self) -> Path:
+        return self.path.with_name(self.path.name + ".bad")
+
+    def save(self, saved: Saved) -> None:
+        """Replace the file; for a thread, since a disk may take its time.
 
         Raises:
             StateError: it could not be written; the one before is as it was.
@@ -81,7 +110,7 @@ class StateFile:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with new.open("wb") as stream:
-                stream.write(_encode(overrides, clocks))
+                stream.write(_encode(saved))
                 stream.flush()
                 os.fsync(stream.fileno())
             new.replace(self.path)
@@ -92,38 +121,29 @@ class StateFile:
             raise StateError(f"state file {self.path}: cannot be written: {os_error_text(error)}") from None
 
 
-def _encode(overrides: Mapping[str, Override], clocks: Clocks) -> bytes:
-    entries = {}
-    for name, override in overrides.items():
-        entry = asdict(override)
-        entry["action"] = override.action.value
-        entry["at"] = clocks.to_wall(override.at)
-        entry["until"] = None if override.until is None else clocks.to_wall(override.until)
-        entries[name] = entry
-    return json.dumps({"version": VERSION, "overrides": entries}, indent=1).encode() + b"\n"
+def boot_id() -> str:
+    """Which start of the host this is; empty when the kernel does not tell."""
+    try:
+        return BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
 
 
-def _decode(data: bytes, clocks: Clocks) -> dict[str, Override]:
+def _encode(saved: Saved) -> bytes:
+    document = {"version": VERSION, "boot": saved.boot, "sections": dict(saved.sections)}
+    return json.dumps(document, indent=1).encode() + b"\n"
+
+
+def _decode(data: bytes) -> Saved:
     if len(data) > MAX_FILE_BYTES:
         raise ValueError(f"larger than {MAX_FILE_BYTES} bytes")
     document = json.loads(data)
-    if document["version"] != VERSION:
-        raise ValueError(f"version {document['version']!r}, and this rhi reads version {VERSION}")
-    found = {str(name): _override(entry, clocks) for name, entry in document["overrides"].items()}
-    return {name: each for name, each in found.items() if not each.is_over(clocks.monotonic)}
-
-
-def _override(entry: dict[str, Any], clocks: Clocks) -> Override:
-    until = entry["until"]
-    return Override(
-        action=Action(entry["action"]),
-        reason=str(entry["reason"]),
-        by=str(entry["by"]),
-        at=clocks.to_monotonic(float(entry["at"])),
-        until=None if until is None else clocks.to_monotonic(float(until)),
-        drain_time=float(entry["drain_time"]),
-        is_forced=bool(entry["is_forced"]),
-    )
+    version = document["version"]
+    if version == 1:
+        return Saved(sections={"overrides": document["overrides"]})
+    if version != VERSION:
+        raise ValueError(f"version {version!r}, and this rhi reads versions 1 and {VERSION}")
+    return Saved(sections=dict(document["sections"].items()), boot=str(document["boot"]))
 
 
 def _sync_directory(directory: Path) -> None:

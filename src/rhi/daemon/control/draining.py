@@ -61,7 +61,9 @@ async def put_drain(desk: Desk, call: Call) -> DrainView:
             )
         )
     desk.daemon.decide_soon()
-    return show_drain(desk.daemon, _found(desk, target))
+    found = show_drain(desk.daemon, _found(desk, target))
+    await desk.daemon.saved()
+    return found
 
 
 async def delete_drain(desk: Desk, call: Call) -> DrainView:
@@ -71,6 +73,7 @@ async def delete_drain(desk: Desk, call: Call) -> DrainView:
     if ended is None:
         raise _absent(target)
     desk.daemon.decide_soon()
+    await desk.daemon.saved()
     return show_drain(desk.daemon, ended)
 
 

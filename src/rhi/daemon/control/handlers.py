@@ -181,6 +181,7 @@ async def put_override(desk: Desk, call: Call) -> OverrideView:
     except UnknownService as error:
         raise Refused(404, str(error)) from None
     desk.daemon.decide_soon()
+    await desk.daemon.saved()
     return show_override(name, override, desk.daemon.clocks())
 
 
@@ -191,6 +192,7 @@ async def delete_override(desk: Desk, call: Call) -> DoneView:
     except UnknownService as error:
         raise Refused(404, str(error)) from None
     desk.daemon.decide_soon()
+    await desk.daemon.saved()
     return DoneView(changed=changed)
 
 

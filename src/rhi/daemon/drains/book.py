@@ -87,6 +87,7 @@ class Drains:
         """Go on with those of before the last end."""
         for drain in drains:
             self._drains[drain.target] = drain
+            self._tell(drain, drain.steps[-1])
 
     def end(self, target: Target, text: str, now: float) -> Drain | None:
         """Cancel one, whatever it has come to; None when there is none."""

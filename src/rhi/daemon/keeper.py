@@ -1,0 +1,173 @@
+"""Keeps the state file up to date: one writer for all sections, a moment after any of them has changed.
+
+The event loop never waits for the disk. Parts of the daemon say what their section is (`keep`), and that it
+has changed (`changed`); a copy is made in the event loop, and made into bytes and written in a thread. Who
+must not go on before something is on disk waits with `saved`. What could not be written is tried again.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol, TypeVar
+
+from rhi.daemon.state import Clocks, Saved, StateError, StateFile, boot_id
+from rhi.health.threads import Threads
+
+T = TypeVar("T")
+
+# Seconds from a change to the writing of it, together with others.
+DELAY: Final = 0.05
+# Writing takes this part of the time at most.
+SHARE: Final = 0.1
+# Seconds until what could not be written is tried again.
+RETRY: Final = 10.0
+_KEY: Final = "state"
+
+# Copies what is to be kept, in the event loop; what it returns makes it JSON, in a thread.
+Snapshot = Callable[[Clocks], Callable[[], Any]]
+
+
+class Store(Protocol):
+    """What parts of the daemon see of it."""
+
+    def take(self, name: str, parse: Callable[[Any], T]) -> T | None:
+        """What a section held at the start."""
+
+    def keep(self, name: str, snapshot: Snapshot) -> None:
+        """From now on a section holds this."""
+
+    def changed(self) -> None:
+        """Something that is kept is different now."""
+
+    @property
+    def is_same_boot(self) -> bool:
+        """The file was written since the host has started."""
+
+
+class Sections:
+    """The sections of one file: as they were read, and how to make them anew. Writes nothing."""
+
+    def __init__(self, file: StateFile, clocks: Callable[[], Clocks], tell: Callable[[str], object]) -> None:
+        """Read the file; `tell` gets a sentence about what cannot be used."""
+        self.file = file
+        self._clocks = clocks
+        self._tell = tell
+        self._boot = boot_id()
+        self._snapshots: dict[str, Snapshot] = {}
+        try:
+            self._read = file.load()
+        except StateError as error:
+            self._read = Saved()
+            tell(str(error))
+
+    @property
+    def is_same_boot(self) -> bool:
+        """The file was written since the host has started."""
+        return bool(self._boot) and self._read.boot == self._boot
+
+    def take(self, name: str, parse: Callable[[Any], T]) -> T | None:
+        """What a section held at the start; None where there is none that can be used."""
+        if name not in self._read.sections:
+            return None
+        try:
+            return parse(self._read.sections[name])
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            self._tell(self.file.section_is_bad(name, error))
+            return None
+
+    def keep(self, name: str, snapshot: Snapshot) -> None:
+        """From now on a section holds this."""
+        self._snapshots[name] = snapshot
+
+    def prepare(self) -> Callable[[], None]:
+        """Copy all that is to be kept now; what is returned writes it, and may raise StateError."""
+        clocks = self._clocks()
+        made = {name: snapshot(clocks) for name, snapshot in self._snapshots.items()}
+        # what another version of rhi has put there is not ours to lose
+        foreign = {name: each for name, each in self._read.sections.items() if name not in self._snapshots}
+
+        def write() -> None:
+            sections: Mapping[str, Any] = {**foreign, **{name: make() for name, make in made.items()}}
+            self.file.save(Saved(sections=sections, boot=self._boot))
+
+        return write
+
+
+class Keeper(Sections):
+    """The same, written a moment after each change. Made, used and closed in one event loop."""
+
+    def __init__(
+        self,
+        file: StateFile,
+        clocks: Callable[[], Clocks],
+        tell: Callable[[str | None], object],
+    ) -> None:
+        """`tell` gets a sentence about what is wrong, and None when all is well again."""
+        super().__init__(file, clocks, tell)
+        self._loop = asyncio.get_running_loop()
+        self._report = tell
+        self._threads = Threads(1)
+        self._wanted = self._written = 0
+        self._task: asyncio.Task[None] | None = None
+        self._has_failed = self._is_closed = False
+        self._news = asyncio.Event()
+
+    def changed(self) -> None:
+        """Something that is kept is different now: write it soon."""
+        self._wanted += 1
+        self._begin()
+
+    async def saved(self, timeout: float) -> bool:
+        """Wait until all that was changed before is on disk; false when it cannot be, or not in time."""
+        wanted = self._wanted
+        try:
+            async with asyncio.timeout(timeout):
+                while self._written < wanted and not self._has_failed:
+                    await self._news.wait()
+        except TimeoutError:
+            return False
+        return self._written >= wanted
+
+    async def close(self, timeout: float) -> bool:
+        """Write what has changed and nothing after it; false when it is not on disk in time."""
+        self._is_closed = True
+        if self._task is not None:
+            self._task.cancel()
+        try:
+            async with asyncio.timeout(timeout):
+                while self._threads.is_busy(_KEY):
+                    await asyncio.sleep(DELAY / 10)
+                if self._written < self._wanted:
+                    await self._write()
+        except TimeoutError:
+            return False
+        return self._written >= self._wanted
+
+    def _begin(self) -> None:
+        if self._task is None and not self._is_closed:
+            self._task = self._loop.create_task(self._work())
+
+    async def _work(self) -> None:
+        try:
+            await asyncio.sleep(DELAY)
+            while self._written < self._wanted:
+                began = self._loop.time()
+                await self._write()
+                took = self._loop.time() - began
+                await asyncio.sleep(RETRY if self._has_failed else took / SHARE)
+        finally:
+            self._task = None
+
+    async def _write(self) -> None:
+        wanted = self._wanted
+        try:
+            await self._threads.run(_KEY, self.prepare())
+        except StateError as error:
+            self._has_failed = True
+            self._report(str(error))
+        else:
+            self._written = wanted
+            if self._has_failed:
+                self._has_failed = False
+                self._report(None)
+        news, self._news = self._news, asyncio.Event()
+        news.set()

@@ -24,7 +24,7 @@ def parser() -> Parser:
     result.add_argument(
         "router",
         metavar="ROUTER",
-        help="bird, frr, gobgp, openbgpd or exabgp",
+        help="bird, frr, gobgp, openbgpd, exabgp, ios-xe, ios-xr, junos, eos, sr-linux or routeros",
     )
     result.add_argument("--config", metavar="FILE", required=True, help="the configuration of rhi run")
     result.add_argument("--peer", metavar="NAME", help="this peer only, by its name in the file")

@@ -1,7 +1,7 @@
 """ExaBGP, as a receiver: it hands routes to a program."""
 
 from rhi.daemon.routers.session import BGP_PORT, SECRET, Entry, Session
-from rhi.daemon.routers.text import LET_RHI_WAIT, cannot, head, hints
+from rhi.daemon.routers.text import LET_RHI_WAIT, at_link, cannot, head, hints
 
 
 def render(session: Session) -> str:
@@ -32,7 +32,7 @@ def _process() -> list[str]:
 def _neighbour(session: Session) -> list[str]:
     families = [f"\t\tipv{family} unicast;" for family in session.families]
     return [
-        f"neighbor {session.host} {{",
+        f"neighbor {at_link(session)} {{",
         *(f"\t{line}" for line in _options(session)),
         "\tfamily {",
         *families,

@@ -45,9 +45,17 @@ def _router(session: Session) -> list[str]:
         f"router bgp {session.router_as}",
         f" bgp router-id {session.router_id}",
         " bgp bestpath as-path multipath-relax",
+        *_long_lived(session),
         *(f" {_neighbor(session)} {line}" for line in _options(session)),
         *(line for family in (4, 6) for line in _family(session, family)),
     ]
+
+
+def _long_lived(session: Session) -> list[str]:
+    if session.long_lived_stale_time is None:
+        return []
+    stale = f" bgp long-lived-graceful-restart stale-time {session.long_lived_stale_time}"
+    return [" bgp graceful-restart", stale]
 
 
 def _options(session: Session) -> list[str]:
@@ -55,7 +63,7 @@ def _options(session: Session) -> list[str]:
     lines = [f"{kind} {session.host_as}", f"description {session.name}"]
     if session.interface and not session.is_unnumbered:
         lines.append(f"interface {session.interface}")
-    if session.waits and not session.is_unnumbered:
+    if session.waits:
         lines.append("passive")
     if session.host_port not in (None, BGP_PORT):
         lines.append(f"port {session.host_port}")

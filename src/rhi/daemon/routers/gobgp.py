@@ -1,13 +1,13 @@
 """GoBGP, its TOML."""
 
 from rhi.daemon.routers.session import BGP_PORT, SECRET, Session
-from rhi.daemon.routers.text import cannot, head, hints
+from rhi.daemon.routers.text import at_link, cannot, head, hints
 
 
 def render(session: Session) -> str:
     """A whole `gobgpd.toml`."""
     notes = [
-        *cannot(session, roles=False, ports=True, next_hops=True, unnumbered=True),
+        *cannot(session, roles=False, ports=True, next_hops=True, unnumbered=True, stale=True),
         *hints(
             session,
             multihop="[neighbors.ebgp-multihop.config] with enabled = true and multihop-ttl = 2",
@@ -59,13 +59,11 @@ def _neighbour(session: Session) -> list[str]:
 def _address(session: Session) -> str:
     if session.is_unnumbered:
         return f'    neighbor-interface = "{session.interface}"'
-    zone = f"%{session.interface}" if session.interface else ""
-    return f'    neighbor-address = "{session.host}{zone}"'
+    return f'    neighbor-address = "{at_link(session)}"'
 
 
 def _transport(session: Session) -> list[str]:
-    waits = session.waits and not session.is_unnumbered
-    lines = ["  [neighbors.transport.config]", f"    passive-mode = {str(waits).lower()}"]
+    lines = ["  [neighbors.transport.config]", f"    passive-mode = {str(session.waits).lower()}"]
     if session.host_port not in (None, BGP_PORT):
         lines.append(f"    remote-port = {session.host_port}")
     if session.ttl_security:

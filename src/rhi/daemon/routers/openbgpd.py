@@ -3,7 +3,7 @@
 from typing import Final
 
 from rhi.daemon.routers.session import BGP_PORT, SECRET, Entry, Session
-from rhi.daemon.routers.text import LET_RHI_WAIT, RESTART_MINUTES, cannot, head, hints
+from rhi.daemon.routers.text import LET_RHI_WAIT, RESTART_MINUTES, at_link, cannot, head, hints
 
 # Less than this it does not take.
 _MIN_HOLD_TIME: Final = 3
@@ -16,8 +16,6 @@ def render(session: Session) -> str:
         *hints(session, multihop="`multihop 2` in the neighbor", bfd=None),
         "ECMP: OpenBGPD takes one best path for each route.",
     ]
-    if session.long_lived_stale_time is not None:
-        notes.append("Not here: long-lived graceful restart (RFC 9494).")
     if session.waits and session.key is not None:
         notes.append(f"A listening OpenBGPD has no key in its portable edition: {LET_RHI_WAIT}.")
     lines = [*head(session, "#", notes, is_tested=True), "", *_router(session), "", *_routes(session), ""]
@@ -55,11 +53,11 @@ def _neighbour(session: Session) -> list[str]:
     if session.role is not None:
         lines.append(f"announce policy {session.role.value}{' enforce' if session.role_strict else ''}")
     lines.append(f"max-prefix {session.limit(*session.families)} restart {RESTART_MINUTES}")
-    return [f"neighbor {_host(session)} {{", *(f"\t{line}" for line in lines), "}"]
+    return [f"neighbor {at_link(session)} {{", *(f"\t{line}" for line in lines), "}"]
 
 
 def _rules(session: Session) -> list[str]:
-    host = session.host
+    host = at_link(session)
     lines = [
         "# the last rule that fits counts",
         f"deny from {host}",
@@ -71,10 +69,6 @@ def _rules(session: Session) -> list[str]:
     if session.hears:
         lines.append(f"allow to {host} prefix-set {session.name}")
     return lines
-
-
-def _host(session: Session) -> str:
-    return f"{session.host}%{session.interface}" if session.interface else session.host
 
 
 def _pattern(entry: Entry) -> str:

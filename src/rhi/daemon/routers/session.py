@@ -111,8 +111,8 @@ class Session:
 
     @property
     def waits(self) -> bool:
-        """The router need not connect, because nobody listens."""
-        return self.host_port is None
+        """The router need not connect, because nobody listens; who finds each other on a link, both try."""
+        return self.host_port is None and not self.is_unnumbered
 
     @property
     def keepalive_time(self) -> int:

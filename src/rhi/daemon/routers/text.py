@@ -53,22 +53,25 @@ def _to_fill_in(session: Session) -> Iterator[str]:
         yield f"Fill in {SECRET}: the TCP MD5 key; rhi has it in {session.key}."
 
 
-def cannot(session: Session, *, roles: bool, ports: bool, next_hops: bool, unnumbered: bool) -> list[str]:
-    """Notes of what is asked for and is not in a sample; the flags say what the router can."""
+def cannot(
+    session: Session, *, roles: bool, ports: bool, next_hops: bool, unnumbered: bool, stale: bool = False
+) -> list[str]:
+    """Notes of what is asked for and is not in a sample; the flags say what the router can, as we know it."""
     found = []
     if session.role is not None and not roles:
         hurts = "; role_strict will end the session" if session.role_strict else ""
         found.append(f"Not here: roles (RFC 9234); this router's is {session.role.value}{hurts}.")
-    if session.router_port != BGP_PORT and not ports:
-        found.append(
-            f"Not here: rhi connects to port {session.router_port}; this router has {BGP_PORT} only."
-        )
-    if session.host_port not in (None, BGP_PORT) and not ports:
-        found.append(f"Not here: rhi listens on port {session.host_port}; this router has {BGP_PORT} only.")
+    if not ports:
+        if session.router_port != BGP_PORT:
+            found.append(f"Not here: port {session.router_port}, which rhi connects to.")
+        if session.host_port not in (None, BGP_PORT):
+            found.append(f"Not here: port {session.host_port}, which rhi listens on.")
     if session.is_unnumbered and not unnumbered:
-        found.append("Not here: a neighbour without an address; give the link addresses.")
-    elif session.extended_next_hop and not next_hops:
+        found.append(f"Not here: a neighbour without an address; {HOST_ADDRESS} is the host's on this link.")
+    if session.extended_next_hop and not next_hops:
         found.append("Not here: IPv4 routes with IPv6 next hops (RFC 8950).")
+    if session.long_lived_stale_time is not None and not stale:
+        found.append("Not here: long-lived graceful restart (RFC 9494).")
     return found
 
 
@@ -82,6 +85,28 @@ def hints(session: Session, multihop: str, bfd: str | None) -> list[str]:
         if session.graceful_restart is not None:
             found[-1] += " Not together with graceful restart, which it defeats."
     return found
+
+
+def at_link(session: Session) -> str:
+    """Our address, with the router's interface where it is a link-local one."""
+    host = session.host or HOST_ADDRESS
+    return f"{host}%{session.interface}" if session.interface else host
+
+
+def neighbour_lines(session: Session, *, waiting: str, key: str, ttl: str, restart: str) -> list[str]:
+    """What is said of a neighbour; the arguments are the router's words for what not every session has."""
+    asked = {
+        waiting: session.waits,
+        key: session.key is not None,
+        ttl: session.ttl_security,
+        restart: session.graceful_restart is not None,
+    }
+    return [
+        f"remote-as {session.host_as}",
+        f"description {session.name}",
+        f"timers {session.keepalive_time} {session.hold_time}",
+        *(line for line, is_asked in asked.items() if is_asked),
+    ]
 
 
 def prefix_list(

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from rhi.core import adj_rib_out, block_view, replacement, route_block, route_table
+from rhi.core import adj_rib_out, block_view, replacement, route_block, route_table, slot_index
 from rhi.core.route_table import RouteTable
 from rhi.model.attributes import PathAttributes
 from rhi.model.events import RoutesReceived, SessionUp
@@ -177,6 +177,7 @@ class History(RuleBasedStateMachine):
             self.patch.setattr(route_block, "MIN_SWEEP", 3)
             self.patch.setattr(route_block, "MAX_SWEEP", 40)
             self.patch.setattr(replacement, "_CHEAP", 2)
+            self.patch.setattr(slot_index, "LAYER_SIZE", 3)
             self.patch.setattr(block_view, "_JOURNAL_STEP", 2)
             self.patch.setattr(adj_rib_out, "_MIN_COLLECT", 4)
         self.patch.setattr(route_table, "REPLACE_STEP", step)

@@ -19,6 +19,7 @@ from typing import Final, Protocol
 
 from rhi.core.attribute_store import ABSENT, AttributeStore
 from rhi.core.shared_updates import SharedChanges, SharedRuns
+from rhi.core.slot_index import Key, SlotIndex
 from rhi.model.prefix import Family, Prefix
 
 # Below this many changes in one call, the journal is cheaper for readers than walking from the first to the
@@ -40,7 +41,6 @@ FREE: Final = 255
 _WORDS: Final = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _IS_SWAPPED: Final = array("H", b"\0\1")[0] != 1
 
-Key = int | bytes
 # Slots one behind the other, or anywhere.
 Slots = Sequence[int]
 
@@ -97,8 +97,8 @@ class RouteBlock:
         self.shared_runs = SharedRuns()
         self.shared_changes = SharedChanges()
         self._store = store
-        self._slots: dict[Key, int] = {}
-        self._discarded: dict[Key, int] = {}
+        self._slots = SlotIndex()
+        self._discarded = SlotIndex()
         self._free: list[range] = []
         self._withdrawn: list[range] = []
         self._withdrawn_size = 0
@@ -148,7 +148,7 @@ class RouteBlock:
         keys = _keys(nlri, self.record_size)
         start = len(self.ids)
         fresh = range(start, start + count)
-        found = list(map(self._slots.setdefault, keys, fresh))
+        found = self._slots.put_missing(keys, fresh)
         has_place = not self._free or len(self._free[-1]) >= count
         if has_place and found[-1] == fresh[-1] and found == list(fresh):
             return self._place_run(keys, nlri, fresh)
@@ -222,8 +222,7 @@ class RouteBlock:
 
     def tidy(self) -> bool:
         """Let go of some of what is nobody's any longer; true when there is more."""
-        for _ in range(min(MAX_SWEEP, len(self._discarded))):
-            self._discarded.popitem()
+        self._discarded.forget_some(MAX_SWEEP)
         return bool(self._discarded)
 
     def _new_slot(self, key: Key, record: bytes) -> int:
@@ -238,7 +237,7 @@ class RouteBlock:
             slot = len(self.ids)
             self.ids.append(ABSENT)
             self.nlri += record
-        self._slots[key] = slot
+        self._slots.put(key, slot)
         return slot
 
     def _place_run(self, keys: Sequence[Key], nlri: bytes, fresh: range) -> range:
@@ -252,7 +251,7 @@ class RouteBlock:
         slots = free[len(free) - count :]
         if len(free) > count:
             self._free.append(free[: len(free) - count])
-        self._slots.update(zip(keys, slots, strict=True))
+        self._slots.move(keys, slots)
         self.nlri[slots.start * self.record_size : slots.stop * self.record_size] = nlri
         self.records_version += 1
         return slots
@@ -337,8 +336,7 @@ class RouteBlock:
 
     def _release(self, slots: range) -> None:
         start, stop, size = slots.start, slots.stop, self.record_size
-        for key in _keys(bytes(self.nlri[start * size : stop * size]), size):
-            del self._slots[key]
+        self._slots.remove(_keys(bytes(self.nlri[start * size : stop * size]), size))
         self.nlri[start * size : stop * size : size] = bytes((FREE,)) * len(slots)
         self.records_version += 1
         self._free.append(slots)
@@ -346,7 +344,8 @@ class RouteBlock:
     def _reset(self) -> None:
         """Start from an empty buffer: nothing is wanted, and no reader holds anything."""
         # a million entries take too long to be let go of at once, while there are peers
-        self._discarded, self._slots = (self._slots, {}) if self.readers else ({}, {})
+        self._discarded = self._slots if self.readers else SlotIndex()
+        self._slots = SlotIndex()
         self._free.clear()
         self._withdrawn.clear()
         self._withdrawn_size = 0

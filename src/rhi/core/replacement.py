@@ -47,6 +47,14 @@ class Replacement:
 
     def drop_others(self, step: int) -> Iterator[int]:
         """Want no longer what was not named; yields after about `step` routes how many were dropped."""
+        self._block.is_busy = True
+        try:
+            yield from self._drop_others(step)
+        finally:
+            self._block.is_busy = False
+        self._block.publish(())
+
+    def _drop_others(self, step: int) -> Iterator[int]:
         few: list[int] = []
         at = 0
         while at < (end := len(self._block.ids)):

@@ -77,6 +77,7 @@ class RouteBlock:
         size: number of wanted routes.
         counts: the same by attribute id.
         shared_runs, shared_changes: UPDATEs, for peers that get the same.
+        is_busy: more is being dropped, so that it is too soon to let go of what has been.
         journal: slots that changed, oldest first; `journal_start` counts the entries that came before, and
             `journal_end` those too.
     """
@@ -91,6 +92,7 @@ class RouteBlock:
         self.version = 0
         self.size = 0
         self.counts: dict[int, int] = {}
+        self.is_busy = False
         self.journal = array("I")
         self.journal_start = self.journal_end = 0
         self.readers: list[Reader] = []
@@ -196,7 +198,7 @@ class RouteBlock:
                 if len(self.journal) > max(MAX_JOURNAL, len(self.ids) // 2):
                     self._drop_journal()
         # soon enough to keep the memory in proportion; readers that have caught up make it sooner
-        if self._withdrawn_size >= max(self._next_sweep, self.size):
+        if self._withdrawn_size >= max(self._next_sweep, self.size) and not self.is_busy:
             self._sweep()
 
     def routes(self) -> Iterator[tuple[bytes, int]]:
@@ -217,7 +219,8 @@ class RouteBlock:
 
     def reader_caught_up(self) -> None:
         """A reader has told its peer everything: withdrawn routes may have become nobody's."""
-        if self._withdrawn_size >= MIN_SWEEP and not any(reader.is_behind for reader in self.readers):
+        is_worth_it = self._withdrawn_size >= MIN_SWEEP and not self.is_busy
+        if is_worth_it and not any(reader.is_behind for reader in self.readers):
             self._sweep()
 
     def tidy(self) -> bool:
@@ -359,7 +362,8 @@ class RouteBlock:
 def is_uniform(values: "array[int]") -> bool:
     """Whether all values, at least one, are the same; a comparison of bytes, not of numbers."""
     packed = values.tobytes()
-    return packed == packed[: values.itemsize] * len(values)
+    # all but the last are what all but the first are; without a copy of either
+    return packed.startswith(memoryview(packed)[: -values.itemsize], values.itemsize)
 
 
 def _runs(slots: Slots) -> Iterator[range]:

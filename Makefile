@@ -26,7 +26,7 @@ endif
 help: ## list these tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(BASE) ## speaker, collector and a failing service on this machine; no root, no router
+demo: $(BASE) ## the daemon, its page, a failure and a drain on this machine; no root, no router
 	@$(VENV)/bin/rhi demo $(ARGS)
 
 test: $(DEV) ## all tests; as root, first install the router daemons they talk to
@@ -71,7 +71,7 @@ clean: ## remove .venv and everything else that was generated
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BASE): pyproject.toml scripts/venv.sh
-	@PYTHON="$(PYTHON)" scripts/venv.sh $(VENV) .
+	@PYTHON="$(PYTHON)" scripts/venv.sh $(VENV) ".[daemon]"
 	@touch $@
 
 $(DEV): pyproject.toml scripts/venv.sh | $(BASE)

@@ -21,8 +21,7 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs
 DOCUMENTS += sorted((ROOT / "docs" / "routers").glob("*.md"))
 # Those whose examples in Python are programs.
 WITH_PROGRAMS = ["README.md", "docs/library.md", "docs/architecture.md"]
-# `rhi demo` has no options.
-PARSERS: dict[str, Parser] = {verb: module_of(verb).parser() for verb in VERBS if verb != "demo"}
+PARSERS: dict[str, Parser] = {verb: module_of(verb).parser() for verb in VERBS}
 
 
 def name_of(path: Path) -> str:

@@ -59,6 +59,7 @@ PLAIN_CLI_MODULES = frozenset(f"rhi.cli{name}" for name in ("", ".collect", ".de
         "history",
         "reload",
         "remote",
+        "stage",
         "undrain",
         "withdraw",
     )

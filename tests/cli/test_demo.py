@@ -1,121 +1,220 @@
-"""`rhi demo`: it works, and it notices when the route does not arrive, leave or return."""
+"""`rhi demo`: it works, and it notices when a step does not arrive at the collectors."""
 
 import signal
 import subprocess
-import time
+import threading
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import closing
+from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import rhi
 from rhi.cli import demo
-from rhi.model.attributes import PathAttributes, RouteLike
-from rhi.model.prefix import PrefixLike
+from rhi.cli.demo import DNS, WEB, Story
+from rhi.cli.stage import Daemon, DemoError, Service, Witnesses
+from rhi.model.attributes import PathAttributes
+from rhi.model.communities import Community
 from tests.cli.command import COMMAND, PATIENCE, assert_one_sentence, run, running
 
 pytestmark = pytest.mark.slow
 
-
-@pytest.fixture(autouse=True)
-def _fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Short intervals, and the signal handlers back as they were."""
-    monkeypatch.setattr(demo, "CHECK_INTERVAL", 0.01)
-    monkeypatch.setattr(demo, "STEP_TIMEOUT", 0.5)
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+MARKED = PathAttributes(communities=(Community(0xFFFF0000),))
 
 
-class NeverAnnounces(rhi.Pool):
-    def announce(self, route: RouteLike, attributes: PathAttributes | None = None) -> None:
-        """Forget it."""
+class Puppet:
+    """A daemon and a service in one that do what they are told, but for what `lacks` names."""
+
+    is_running = True
+
+    def __init__(self, pool: rhi.Pool, lacks: str) -> None:
+        self._pool = pool
+        self._lacks = lacks
+
+    @property
+    def is_healthy(self) -> bool:
+        raise NotImplementedError
+
+    @is_healthy.setter
+    def is_healthy(self, value: bool) -> None:
+        self._do("recovery" if value else "failure", WEB, value)
+        if self._lacks == "the other":
+            self._pool.withdraw(DNS)
+
+    def ask(self, method: str, path: str, body: Any = None) -> None:
+        assert path == "/v1/drains/service/dns"
+        if method == "DELETE":
+            self._do("undrain", DNS, True)
+            return
+        self._pool.announce(DNS, rhi.PathAttributes() if self._lacks == "mark" else MARKED)
+        if self._lacks == "one mark only":
+            self._pool.announce(WEB, MARKED)
+        threading.Timer(0.1, self._do, ("withdrawal", DNS, False)).start()
+
+    def how_it_ended(self) -> str:
+        return "code 1: a reason"
+
+    def _do(self, what: str, route: str, is_there: bool) -> None:
+        if self._lacks == what:
+            return
+        if is_there:
+            self._pool.announce(route)
+        else:
+            self._pool.withdraw(route)
 
 
-class NeverWithdraws(rhi.Pool):
-    def withdraw(self, route: PrefixLike) -> None:
-        """Forget it."""
+@pytest.fixture
+def witnesses() -> Iterator[Witnesses]:
+    with closing(Witnesses()) as found:
+        yield found
 
 
-class AnnouncesOnce(rhi.Pool):
-    announced = False
-
-    def announce(self, route: RouteLike, attributes: PathAttributes | None = None) -> None:
-        if not self.announced:
-            super().announce(route, attributes)
-        self.announced = True
-
-
-class ResetsToWithdraw(rhi.Pool):
-    """The route leaves because the session does."""
-
-    def __init__(self, router_id: str, peers: Any) -> None:
-        super().__init__(router_id, peers)
-        self._given = peers
-
-    def withdraw(self, route: PrefixLike) -> None:
-        super().withdraw(route)
-        self.configure({peer: replace(p, hold_time=30) for peer, p in self._given.items()}, allow_reset=True)
+def play(witnesses: Witnesses, lacks: str) -> None:
+    """The acts, with a puppet."""
+    peers = {
+        each.host: rhi.Parameters(as_number=65001, port=each.port, next_hop_4="192.0.2.1")
+        for each in witnesses.collectors
+    }
+    with rhi.Pool("192.0.2.1", peers) as pool:
+        pool.replace([DNS, WEB])
+        puppet: Any = Puppet(pool, lacks)
+        assert witnesses.wait_for(lambda routes: routes.keys() == {DNS, WEB}, PATIENCE, lambda: True)
+        story = Story(witnesses, puppet)
+        demo._fail_and_recover(story, puppet)
+        demo._drain(story, puppet)
 
 
-def test_demo_shows_a_route_arrive_leave_and_return(capfd: pytest.CaptureFixture[str]) -> None:
-    code = demo.run([])
+def test_demo_acts_that_go_well_are_told(witnesses: Witnesses, capfd: pytest.CaptureFixture[str]) -> None:
+    play(witnesses, "nothing")
 
-    out, err = capfd.readouterr()
-    told = [line.partition("has ")[2].split(":")[0] for line in out.splitlines() if "/32 has " in line]
-    assert (code, err) == (0, "")
-    assert told == ["arrived", "left", "returned"]
-    assert "done: the route arrived, left and returned, in one BGP session" in out.splitlines()[-1]
+    out = capfd.readouterr().out
+    told = [line.partition("both have ")[2].rpartition(",")[0] for line in out.splitlines() if "both" in line]
+    assert told == [
+        f"lost {WEB} and kept {DNS}",
+        f"{WEB} again",
+        f"{DNS} marked as leaving (GRACEFUL_SHUTDOWN)",
+        f"lost {DNS} and kept {WEB}",
+        f"{DNS} again, not marked",
+    ]
+    assert witnesses.sessions == 2
 
 
 @pytest.mark.parametrize(
-    ("broken", "sentence"),
+    ("lacks", "what"),
     [
-        (NeverAnnounces, "the route has not arrived within 0 s"),
-        (NeverWithdraws, "the route has not left within 0 s"),
-        (AnnouncesOnce, "the route has not returned within 0 s"),
-        (ResetsToWithdraw, "the session ended in between"),
+        ("failure", f"have lost {WEB} and kept {DNS}"),
+        ("the other", f"have lost {WEB} and kept {DNS}"),
+        ("recovery", f"have {WEB} again"),
+        ("mark", "marked as leaving"),
+        ("one mark only", "marked as leaving"),
+        ("withdrawal", f"have lost {DNS} and kept {WEB}"),
+        ("undrain", f"have {DNS} again, not marked"),
     ],
 )
-def test_demo_of_a_broken_speaker_fails_in_one_sentence(
-    broken: type[rhi.Pool], sentence: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+def test_demo_act_that_does_not_arrive_fails(
+    lacks: str, what: str, witnesses: Witnesses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo, "Pool", broken)
-    if broken is ResetsToWithdraw:
-        monkeypatch.setattr(demo, "STEP_TIMEOUT", 5.0)
+    monkeypatch.setattr(demo, "PATIENCE", 0.6)
 
-    code = demo.run([])
+    with pytest.raises(DemoError, match="in vain waited for: both collectors") as found:
+        play(witnesses, lacks)
 
-    _, err = capfd.readouterr()
-    assert code == 1
-    assert_one_sentence(err, "rhi demo")
-    assert sentence in err
+    assert what in str(found.value)
 
 
-def test_demo_as_a_command_ends_by_itself_in_under_30_seconds() -> None:
-    began = time.monotonic()
+def test_demo_of_a_dead_daemon_does_not_wait_for_it(witnesses: Witnesses) -> None:
+    with rhi.Pool("192.0.2.1", {}) as pool:
+        puppet: Any = Puppet(pool, "")
+        puppet.is_running = False
 
-    code, out, err = run("demo")
+        with pytest.raises(DemoError, match="the daemon has ended with code 1: a reason"):
+            Story(witnesses, puppet).expect("have it", bool)
+
+
+@pytest.mark.parametrize(("is_healthy", "status"), [(True, 200), (False, 503)])
+def test_demo_service_fails_when_it_is_told_to(is_healthy: bool, status: int) -> None:
+    with closing(Service()) as service:
+        service.is_healthy = is_healthy
+        with closing(HTTPConnection("127.0.0.1", service.port, timeout=PATIENCE)) as connection:
+            connection.request("GET", "/")
+            assert connection.getresponse().status == status
+
+
+def test_demo_as_a_command_shows_all_and_ends_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+    code, out, err = run("demo")  # kills what takes 30 s
 
     assert (code, err) == (0, "")
-    assert time.monotonic() - began < 30
-    assert out.count("192.0.2.80/32 has ") == 3
+    assert out.count("collectors") == 8
+    assert out.splitlines()[-1].endswith("all routes have left, in one BGP session each; done")
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_demo_interrupted_says_so_and_fails() -> None:
+def test_demo_whose_sessions_ended_in_between_fails(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Witnesses, "sessions", 3)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    with pytest.raises(SystemExit) as ended:
+        demo.run([])
+
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    assert ended.value.code == 1
+    assert_one_sentence(capfd.readouterr().err, "rhi demo")
+
+
+def test_demo_without_the_libraries_of_the_daemon_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "pydantic.py").write_text("raise ModuleNotFoundError('not there', name='pydantic')")
+
+    code, _, err = run("demo")
+
+    assert code == 1
+    assert_one_sentence(err, "rhi demo")
+    assert "needs pydantic, which is not installed: pip install 'rhi[daemon]'" in err
+
+
+def test_demo_page_that_is_not_there_is_noticed(tmp_path: Path) -> None:
+    with Daemon(tmp_path, {}, []) as daemon:  # no services: it does not begin
+        daemon._process.wait(PATIENCE)
+
+        with pytest.raises(DemoError, match=r"http://127\.0\.0\.1:\d+/: "):
+            daemon.show_page()
+
+    assert "allow_empty" in daemon.how_it_ended()
+
+
+def test_demo_that_is_kept_goes_on_until_it_is_interrupted() -> None:
+    with running("demo", "--keep") as child:
+        child.line("until Ctrl-C")
+        code, out, err = child.end(signal.SIGINT)
+
+    assert (code, err) == (0, "")
+    assert out.endswith("in one BGP session each; done\n")
+
+
+def test_demo_interrupted_says_so_and_leaves_nothing_running() -> None:
     with running("demo") as child:
-        child.line("connects to the collector")
+        child.line("rhi run")
+        pid = child.process.pid
+        (daemon,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         code, _, err = child.end(signal.SIGINT)
 
     assert (code, err) == (1, "rhi demo: stopped before the end\n")
+    assert not Path(f"/proc/{daemon}").exists()
 
 
 def test_demo_into_a_closed_pipe_still_runs_to_its_end() -> None:
-    with subprocess.Popen(
-        [*COMMAND, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:  # fmt: skip
+    with subprocess.Popen([*COMMAND, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
         process.stdout.close()

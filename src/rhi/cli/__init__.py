@@ -35,7 +35,7 @@ GROUPS: Final = {
     "without a daemon": {
         "speak": "announce routes to one peer, from arguments, a file or standard input",
         "collect": "be a passive peer that shows what it is told",
-        "demo": "see it work: speaker, collector, a service that fails and recovers",
+        "demo": "see it work: a daemon, its page, a service that fails, a drain",
     },
 }
 VERBS: Final = {verb: text for group in GROUPS.values() for verb, text in group.items()}

@@ -49,8 +49,8 @@ def script(name: str, *steps: Step) -> ScriptedCheck:
     return ScriptedCheck(script=name, rise=1, fall=1)
 
 
-def tools(chance: float = 0.5) -> Tools:
-    """The clock of the running loop; 0.5 means no jitter."""
+def tools(chance: float = 0.0) -> Tools:
+    """The clock of the running loop; 0 means no jitter."""
     return Tools(clock=asyncio.get_running_loop().time, random=lambda: chance)
 
 

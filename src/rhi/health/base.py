@@ -141,7 +141,7 @@ class Check(BaseModel, ABC):
     kind: Literal["local", "dependency"] = "local"
     """`local`: what fails is this host's own. `dependency`: others need it too, so failures only degrade."""
     interval: Interval = 2.0
-    """From the start of one probe to the start of the next; each time up to 10 % more or less, by chance."""
+    """From the start of one probe to the start of the next; each time up to 10 % sooner, by chance."""
     fast_interval: Interval | None = None
     """The interval before the first verdict, and while results speak against it; `interval` if not given."""
     timeout: Timeout = 1.0

@@ -24,6 +24,7 @@ from rhi.health.context import Context
 from rhi.health.hysteresis import Standing, advance, lapse
 from rhi.health.threads import NoThreadError, StillBusyError
 
+# Only ever sooner: an interval is a promise of how late a failure is seen at the most.
 JITTER: Final = 0.1
 # Seconds that a cancelled probe has to end.
 GRACE: Final = 0.25
@@ -239,7 +240,7 @@ class Checker:
         interval = self.check.interval
         if self.standing.is_changing and self.check.fast_interval is not None:
             interval = self.check.fast_interval
-        return interval * (1 + JITTER * (2 * self.context.tools.random() - 1))
+        return interval * (1 - JITTER * self.context.tools.random())
 
     def _give_back(self) -> None:
         if self._holds_place:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install the router daemons that tests/interop peers with: BIRD, FRR, GoBGP, OpenBGPD, ExaBGP; tshark, which
-# reads what rhi sends; HAProxy, which a health check asks; and Chromium, which looks at the daemon's page.
+# reads what rhi sends; HAProxy and dnsmasq, which health checks ask; and Chromium, which looks at the daemon's page.
 #
 # Debian and Ubuntu, as root. Run twice, the second run finds everything and changes nothing. The packages' own
 # services are neither started nor enabled: the tests start each daemon themselves, in namespaces and temporary
@@ -16,7 +16,7 @@ python=${1:-$repository/.venv/bin/python}
 # What a test calls, and the Debian package that brings it. The daemons live in sbin, which users may not search.
 PATH=$PATH:/usr/sbin:/sbin:/usr/lib/frr
 tools='ip:iproute2 bird:bird2 birdc:bird2 bgpd:frr zebra:frr vtysh:frr gobgpd:gobgpd gobgp:gobgpd bgpctl:openbgpd'
-tools="$tools tshark:tshark text2pcap:wireshark-common haproxy:haproxy"
+tools="$tools tshark:tshark text2pcap:wireshark-common haproxy:haproxy dnsmasq:dnsmasq-base"
 tools="$tools chromium:chromium chromedriver:chromium-driver"
 services='bird bird6 frr gobgpd openbgpd haproxy'
 openbgpd=/usr/sbin/bgpd        # FRR has a bgpd too, in /usr/lib/frr

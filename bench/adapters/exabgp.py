@@ -16,7 +16,7 @@ from bench.errors import Missing
 from bench.ground import SINK_AS, SPEAKER_AS, Ground
 from bench.routes import addresses
 
-_ENVIRONMENT: Final = {
+ENVIRONMENT: Final = {
     "exabgp.daemon.user": "root",  # its program writes into our folder
     "exabgp.api.cli": "false",
     "exabgp.api.ack": "true",
@@ -61,7 +61,7 @@ class ExaBgp(Speaker):
         self.ground.require_namespace()
         if len(self.peers) > 1:
             raise Missing("it makes every UPDATE for every peer anew: hours")
-        started = self._run([_exabgp(), "server", str(self.folder / "exabgp.conf")], environment=_ENVIRONMENT)
+        started = self._run([_exabgp(), "server", str(self.folder / "exabgp.conf")], environment=ENVIRONMENT)
         return started.started_at
 
     def announce(self, address: str) -> float:

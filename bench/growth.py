@@ -1,17 +1,20 @@
-"""How cost grows: B1, B3 and memory over the number of routes, B6 over the number of peers.
+"""How cost grows: B1, B3 and memory over the number of routes, B6 and memory over the number of peers.
 
 Each point is the median of a few runs. `slope` is that of the line through the points where both axes are
-logarithmic: 1 means in proportion, 0 means that it does not matter.
+logarithmic: 1 means in proportion, 0 means that it does not matter. A route of a further peer costs what a
+speaker with some more peers has more, when they all have everything.
 """
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from time import sleep
+from typing import Final, NamedTuple
 
 from bench.adapters import ADAPTERS
 from bench.experiments.base import Samples, Stage, sink_command
@@ -25,8 +28,23 @@ from bench.program import Child
 ROUTES: Final = (1_000, 10_000, 100_000, 1_000_000)
 PEERS: Final = (1, 10, 100, 500)
 ROUTES_OF_PEERS: Final = 10_000
-SPEAKERS: Final = ("rhi", "floor")
+FURTHER_PEERS: Final = 10
+SPEAKERS: Final = ("rhi", "rhi.aio", "floor")
+OWN: Final = ("rhi",)
 SINGLES: Final = 50
+SETTLING_TIME: Final = 0.5
+
+
+class Point(NamedTuple):
+    """What is measured at once: with one speaker and so many routes or peers."""
+
+    kind: str
+    speaker: str
+    number: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind} {self.speaker} {self.number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,27 +57,65 @@ class Growth:
     points: dict[str, list[tuple[float, float]]]
 
 
-def measure(ground: Ground, runs: int, timeout: float, most: int) -> list[Growth]:
-    """All curves, with at most so many routes."""
+Found = dict[str, dict[str, list[float]]]
+
+
+def points(most: int) -> Iterator[Point]:
+    """All there is to measure, with at most so many routes."""
     routes = [number for number in ROUTES if number <= most]
-    b1 = Growth("B1: first table", "routes", "s", {name: [] for name in SPEAKERS})
-    b3 = Growth("B3: one route announced, p50", "routes", "ms", {name: [] for name in SPEAKERS})
-    memory = Growth("memory of the speaker", "routes", "MiB", {"rhi": []})
-    b6 = Growth(f"B6: {ROUTES_OF_PEERS:,} routes to all", "peers", "s", {name: [] for name in SPEAKERS})
-    peer_memory = Growth(f"memory, {ROUTES_OF_PEERS:,} routes", "peers", "MiB", {"rhi": []})
-    for name in SPEAKERS:
-        for number in routes:
-            found = _runs(ground, name, runs, timeout, number, _of_routes)
-            b1.points[name].append((number, found["last"]))
-            b3.points[name].append((number, found["announce"] * 1000))
-            if name in memory.points:
-                memory.points[name].append((number, found["memory"] / 2**20))
-        for number in PEERS:
-            found = _runs(ground, name, runs, timeout, number, _of_peers)
-            b6.points[name].append((number, found["last"]))
-            if name in peer_memory.points:
-                peer_memory.points[name].append((number, found["memory"] / 2**20))
-    return [b1, b3, memory, b6, peer_memory]
+    for speaker in SPEAKERS:
+        yield from (Point("routes", speaker, number) for number in routes)
+    for speaker in ("rhi", "floor"):
+        yield from (Point("peers", speaker, number) for number in PEERS)
+    for speaker in OWN:
+        yield from (Point("further", speaker, number) for number in routes[1:])
+
+
+def count_left(found: Found, runs: int, most: int) -> int:
+    """How many measurements there are yet to be made."""
+    return sum(runs - _runs(found, point) for point in points(most))
+
+
+def measure(
+    ground: Ground,
+    found: Found,
+    *,
+    runs: int,
+    timeout: float,
+    most: int,
+    save: Callable[[], None],
+    is_over: Callable[[], bool],
+) -> None:
+    """Add what is missing to `found`, until `is_over`."""
+    for number in range(runs):
+        for point in points(most):
+            if _runs(found, point) > number:
+                continue
+            if is_over():
+                return
+            samples = _measure(ground, point, timeout)
+            known = found.setdefault(point.name, {})
+            for each, values in samples.items():
+                known.setdefault(each, []).append(statistics.median(values))
+            print(f"growth {number + 1}  {point.name}", file=sys.stderr)
+            save()
+
+
+def curves(found: Found, most: int) -> list[Growth]:
+    """What has been found, cost by cost."""
+    megabyte = 2**20
+    return [
+        _growth(found, most, "B1: first table", "routes", "s", "last", ("rhi", "floor")),
+        _growth(found, most, "B3: one route announced, p50", "routes", "ms", "announce", SPEAKERS, 0.001),
+        _growth(found, most, "peak memory", "routes", "MiB", "memory", OWN, megabyte),
+        _growth(
+            found, most, f"B6: {ROUTES_OF_PEERS:,} routes to all", "peers", "s", "last", ("rhi", "floor")
+        ),
+        _growth(
+            found, most, f"peak memory, {ROUTES_OF_PEERS:,} routes", "peers", "MiB", "memory", OWN, megabyte
+        ),
+        _growth(found, most, "memory, a route of a further peer", "further", "bytes", "bytes", OWN),
+    ]
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:
@@ -73,9 +129,9 @@ def markdown(growths: Sequence[Growth], picture: Path) -> str:
     lines = [f"![How cost grows]({picture.name})", "", "| cost | over | speaker | points | slope |"]
     lines.append("|---|---|---|---|--:|")
     for growth in growths:
-        for name, points in growth.points.items():
-            shown = ", ".join(f"{y:.3g} {growth.unit} at {x:,.0f}" for x, y in points)
-            lines.append(f"| {growth.name} | {growth.over} | {name} | {shown} | {slope(points):.2f} |")
+        for name, found in growth.points.items():
+            shown = ", ".join(f"{y:.3g} {growth.unit} at {x:,.0f}" for x, y in found)
+            lines.append(f"| {growth.name} | {growth.over} | {name} | {shown} | {slope(found):.2f} |")
     return "\n".join(lines) + "\n"
 
 
@@ -85,14 +141,40 @@ def draw(growths: Sequence[Growth]) -> str:
         [
             Panel(
                 f"{growth.name} [{growth.unit}] over {growth.over}",
-                [
-                    Curve(f"{name}, slope {slope(points):.2f}", points)
-                    for name, points in growth.points.items()
-                ],
+                [Curve(f"{name}, slope {slope(found):.2f}", found) for name, found in growth.points.items()],
             )
             for growth in growths
         ]
     )
+
+
+def _growth(
+    found: Found,
+    most: int,
+    name: str,
+    kind: str,
+    unit: str,
+    samples: str,
+    speakers: Sequence[str],
+    factor: float = 1.0,
+) -> Growth:
+    curves: dict[str, list[tuple[float, float]]] = {speaker: [] for speaker in speakers}
+    for point in points(most):
+        if point.kind == kind and point.speaker in speakers:
+            value = statistics.median(found[point.name][samples]) / factor
+            curves[point.speaker].append((point.number, value))
+    return Growth(name, "routes" if kind == "further" else kind, unit, curves)
+
+
+def _runs(found: Found, point: Point) -> int:
+    return max(map(len, found.get(point.name, {}).values()), default=0)
+
+
+def _measure(ground: Ground, point: Point, timeout: float) -> Samples:
+    if point.kind == "further":
+        one, more = (_memory(ground, point, timeout, peers) for peers in (1, 1 + FURTHER_PEERS))
+        return {"bytes": [(more - one) / FURTHER_PEERS / point.number]}
+    return _on_stage(ground, point, timeout, _of_routes if point.kind == "routes" else _of_peers)
 
 
 def _of_routes(stage: Stage, number: int) -> Samples:
@@ -105,20 +187,19 @@ def _of_peers(stage: Stage, number: int) -> Samples:
     return all_have_all(stage, number, ROUTES_OF_PEERS)
 
 
-def _runs(
-    ground: Ground,
-    name: str,
-    runs: int,
-    timeout: float,
-    number: int,
-    run: Callable[[Stage, int], Samples],
-) -> dict[str, float]:
-    samples: dict[str, list[float]] = {}
-    for _ in range(runs):
-        with ADAPTERS[name](ground, extended=False, timeout=timeout) as speaker:
-            log = speaker.folder / "sink.log"
-            with Child(sink_command(ground, extended=False), log) as sink:
-                found = run(Stage(ground, speaker, sink, number, SINGLES, 1.0), number)
-        for each, values in found.items():
-            samples.setdefault(each, []).extend(values)
-    return {each: statistics.median(values) for each, values in samples.items()}
+def _memory(ground: Ground, point: Point, timeout: float, peers: int) -> float:
+    """What the speaker takes when so many peers have everything, and a moment later."""
+
+    def run(stage: Stage, number: int) -> Samples:
+        all_have_all(stage, peers, number)
+        sleep(SETTLING_TIME)
+        return {"memory": [float(stage.speaker.memory_now())]}
+
+    return _on_stage(ground, point, timeout, run)["memory"][0]
+
+
+def _on_stage(ground: Ground, point: Point, timeout: float, run: Callable[[Stage, int], Samples]) -> Samples:
+    with ADAPTERS[point.speaker](ground, extended=False, timeout=timeout) as speaker:
+        log = speaker.folder / "sink.log"
+        with Child(sink_command(ground, extended=False), log) as sink:
+            return run(Stage(ground, speaker, sink, point.number, SINGLES, 1.0), point.number)

@@ -8,7 +8,7 @@ from typing import Final
 from bench.adapters import ADAPTERS, NO_DAEMONS, OURS
 from bench.experiments import EXPERIMENTS, Experiment
 from bench.experiments.base import Measure, Reference, Target, Unit
-from bench.results import Results
+from bench.results import Cell, Results
 
 TITLES: Final = {
     "rhi": "**rhi**",
@@ -52,7 +52,10 @@ def _circumstances(results: Results) -> str:
     machine = ", ".join(f"{name} {value}" for name, value in results.machine.items())
     options = ", ".join(f"{name} {value}" for name, value in results.options.items())
     speakers = ", ".join(f"{TITLES[name]} {version}" for name, version in results.versions.items())
-    return f"`{results.command}`\n\nMachine: {machine}.\n\nOptions: {options}.\n\nSpeakers: {speakers}."
+    code = f"rhi: commit {results.code}."
+    return (
+        f"`{results.command}`\n\nMachine: {machine}. {code}\n\nOptions: {options}.\n\nSpeakers: {speakers}."
+    )
 
 
 def _experiment(results: Results, experiment: Experiment) -> str:
@@ -61,7 +64,7 @@ def _experiment(results: Results, experiment: Experiment) -> str:
         for measure in experiment.MEASURES
         if any(_value(results, experiment, name, measure) is not None for name in results.versions)
     ]
-    speakers = [name for name in results.versions if _is_for(name, experiment)]
+    speakers = [name for name in results.versions if ADAPTERS[name].takes(experiment.NUMBER)]
     ours = [name for name in OURS if name in speakers] or ["rhi"]
     columns = ["speaker", "runs"]
     for measure in measures:
@@ -83,15 +86,21 @@ def _experiment(results: Results, experiment: Experiment) -> str:
     parts = [f"### {experiment.NUMBER}: {experiment.TITLE}", "\n".join(lines)]
     if ways:
         parts.append("Driven by: " + "; ".join(ways) + ".")
+    parts.append(_when([results.cell(experiment.NUMBER, name) for name in speakers]))
     if experiment.TARGETS:
         verdicts = [_verdict(results, experiment, each, name) for each in experiment.TARGETS for name in ours]
         parts.append("\n".join(verdicts))
     return "\n\n".join(parts)
 
 
-def _is_for(name: str, experiment: Experiment) -> bool:
-    numbers = ADAPTERS[name].EXPERIMENTS
-    return not numbers or experiment.NUMBER in numbers
+def _when(cells: list[Cell]) -> str:
+    """When the runs of an experiment were, and how busy the machine was."""
+    dates = sorted(date for cell in cells for date in cell.dates)
+    loads = [load for cell in cells for load in cell.loads]
+    if not dates:
+        return "Not measured."
+    until = "" if dates[0] == dates[-1] else f" to {dates[-1]}"
+    return f"Measured {dates[0]}{until} UTC; load before each run {min(loads):g} to {max(loads):g}."
 
 
 def _row(

@@ -61,6 +61,11 @@ class Speaker(abc.ABC):
             Missing: it is not.
         """
 
+    @classmethod
+    def takes(cls, experiment: str) -> bool:
+        """Whether it is measured in an experiment."""
+        return not cls.EXPERIMENTS or experiment in cls.EXPERIMENTS
+
     @abc.abstractmethod
     def load(self, number: int) -> None:
         """Start with `number` routes, and return when it has them all and takes connections."""

@@ -56,6 +56,7 @@ FOUND: dict[str, Any] = {
         "guards": [{"group": "default", "floor": "0", "max_withdrawals": None, "tripped": {}, "kept": 0}],
         "alarms": [],
         "overrides": [],
+        "drains": [],
     },
     "services": [SERVICE],
     "checks": [],
@@ -145,19 +146,32 @@ def test_status_shows_guards_that_keep_something_and_those_with_rules() -> None:
 
 def test_status_shows_alarms_and_overrides() -> None:
     override = {
-        "service": "dns", "action": "drain", "reason": "kernel", "by": "ann", "since": THEN, "until": None,
-        "drain_time": 260.0, "force": True,
+        "service": "dns", "action": "withdraw", "reason": "kernel", "by": "ann", "since": THEN, "until": None,
+        "force": True,
     }  # fmt: skip
-    withdrawn = {**override, "service": "web", "drain_time": 200.0, "force": False, "until": NOW}
+    drained = {**override, "service": "web", "action": "drain"}
     alarm = {"subject": "reload", "text": "failed", "since": THEN}
 
-    lines = shown(changed(overrides=[override, withdrawn], alarms=[alarm]))
+    lines = shown(changed(overrides=[override, drained], alarms=[alarm]))
 
     assert any(line.startswith("reload  ") and line.endswith("  failed") for line in lines)
-    (drained,) = [line for line in lines if "drain, withdraws in 1 min, forced  ann" in line]
-    assert "taken back" in drained
-    assert drained.endswith("  kernel")
-    assert any(line.startswith("web        drain, withdrawn  ") for line in lines)
+    assert lines[-1].startswith("dns        withdraw, forced  ann")
+    assert lines[-1].endswith("taken back  kernel")
+
+
+def test_status_shows_drains_with_their_step_and_what_holds_them() -> None:
+    drain = {
+        "drain": "service/dns", "state": "withdrawing", "force": False, "steps": [{"at": THEN}], "routes": 1,
+        "kept": "kept by floor", "next": None, "by": "ann", "reason": "kernel", "until": None,
+        "behind": {"192.0.2.1": "3 routes"},
+    }  # fmt: skip
+
+    lines = shown(changed(drains=[drain]))
+
+    assert lines[-1] == (
+        "service/dns  withdrawing  3 min 20 s  1 route left (kept by floor)        ann  "
+        "kernel; behind: 192.0.2.1, 3 routes"
+    )
 
 
 def test_status_shows_what_is_the_matter_with_a_peer() -> None:

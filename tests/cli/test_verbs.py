@@ -104,17 +104,53 @@ def test_verbs_withdraw_and_undrain_move_the_route(house: House, ask: Any) -> No
 
 @pytest.mark.slow
 def test_verbs_drain_marks_first_and_withdraws_then(house: House, ask: Any) -> None:
-    code, out, _ = ask("drain", "web", "--why", "kernel", "--drain-time", "1h", "--json")
+    code, out, _ = ask("drain", "web", "--why", "kernel", "--wait", "1h", "--json")
 
     assert code == 0
-    assert json.loads(out)["drain_time"] == 3600.0
+    assert json.loads(out)["wait"] == 3600.0
     assert house.collector.wait_for(
         lambda routes: routes[ADDRESS].get("communities") == ["65535:0"], PATIENCE
     )
-    assert "drain, withdraws in 59 min" in ask("status")[1]
-    assert ask("drain", "web", "--drain-time", "0")[0] == 0
+    assert "service/web" in ask("status")[1]
+    assert house.collector.routes().keys() == {ADDRESS, OTHER}
+    assert ask("drain", "web", "--wait", "0")[1].startswith("service/web: ")
     assert house.announces(OTHER)
     assert ask("undrain", "web", "--json")[1] == '{\n  "changed": true\n}\n'
+    assert house.announces(ADDRESS, OTHER)
+
+
+@pytest.mark.slow
+def test_verbs_drain_followed_shows_each_step_to_the_end(house: House, ask: Any) -> None:
+    code, out, err = ask("drain", "web", "--wait", "0.1s", "--age", "0", "--follow", "--for", "1h")
+
+    steps = [line.split()[1].rstrip(":") for line in out.splitlines()]
+    assert (code, err) == (0, "")
+    assert steps[-4:] == ["withdrawing", "acknowledging", "aging", "done"]
+    assert house.announces(OTHER)
+    assert ask("undrain", "web")[1].startswith("web: its checks decide again")
+    assert house.announces(ADDRESS, OTHER)
+
+
+@pytest.mark.slow
+def test_verbs_drain_that_a_guard_holds_ends_with_its_deadline_and_says_so(house: House, ask: Any) -> None:
+    code, out, err = ask("drain", "dns", "--wait", "0", "--deadline", "0.1s", "--follow")
+
+    assert code == 1
+    assert out.splitlines()[-1].split(" ", 1)[1].startswith("deadline passed: ")
+    assert err == "rhi drain: service/dns: deadline passed, 1 route left (kept by floor)\n"
+    assert ask("undrain", "dns")[0] == 0
+
+
+@pytest.mark.slow
+def test_verbs_drain_of_a_peer_and_of_everything_is_taken_back(house: House, ask: Any) -> None:
+    peer = house.collector.host
+
+    of_peer = ask("drain", "--peer", peer, "--wait", "1h")
+    assert of_peer[1].startswith(f"peer/{peer}: ")
+    assert ask("undrain", "--peer", peer) == (0, f"peer/{peer}: the drain is taken back\n", "")
+    assert ask("undrain", "--peer", peer) == (1, "", f"rhi undrain: drain peer/{peer}: is not drained\n")
+    assert ask("drain", "--all", "--wait", "1h", "--json")[0] == 0
+    assert json.loads(ask("undrain", "--all", "--json")[1])["state"] == "cancelled"
     assert house.announces(ADDRESS, OTHER)
 
 
@@ -177,7 +213,7 @@ def test_verbs_history_shows_the_last_entries_of_a_kind(house: House, ask: Any) 
 
 @pytest.mark.slow
 def test_verbs_history_follows_until_a_signal(house: House, ask: Any) -> None:
-    with running("history", "--follow", "--socket", house.socket) as child:
+    with running("history", "--follow", "--limit", "1000", "--socket", house.socket) as child:
         child.line("announced (service web)")
         ask("announce", "web", "--why", "followed")
         child.line("followed")
@@ -222,6 +258,13 @@ def test_verbs_reload_shows_what_changed_and_refuses_what_takes_too_much(house: 
         (["undrain", ""], 1, "rhi undrain: /v1/overrides/: there is nothing here"),
         (["withdraw", "nothing-like"], 1, "there is no such service; there are: dns, web"),
         (["drain"], 2, "rhi drain: SERVICE missing"),
+        (["drain", "web", "--all"], 2, "give one of SERVICE, --peer and --all"),
+        (["drain", "--peer", "192.0.2.9"], 1, "there is no such peer"),
+        (["drain", "web", "--close"], 2, "--close needs --peer"),
+        (["drain", "--peer", "x", "--message", "y"], 2, "--message needs --close"),
+        (["drain", "web", "--follow", "--json"], 2, "--follow and --json exclude each other"),
+        (["undrain", "--all", "x"], 2, "give one of SERVICE, --peer and --all"),
+        (["undrain", "--all"], 1, "rhi undrain: drain all: is not drained"),
         (["drain", "web", "--for", "soon"], 2, "rhi drain: --for: 'soon': must be a duration such as 90,"),
         (["drain", "web", "--for", "-5"], 2, "must be a duration"),
         (["drain", "web", "--for", "99999d"], 1, "lasts: 8639913600.0: must be at most 3650d"),
@@ -308,13 +351,6 @@ def test_explain_folds_long_lines_below_their_text() -> None:
 
 
 def test_override_is_told_with_all_that_was_asked_for() -> None:
-    override = {
-        "action": "drain",
-        "by": "ann",
-        "reason": "kernel",
-        "force": True,
-        "drain_time": 30.0,
-        "until": None,
-    }
+    override = {"action": "withdraw", "by": "ann", "reason": "kernel", "force": True, "until": None}
 
-    assert overriding.describe(override) == "drain by ann: kernel, forced, 30 s between mark and withdrawal"
+    assert overriding.describe(override) == "withdraw by ann: kernel, forced"

@@ -1,4 +1,4 @@
-"""What announce, withdraw, drain and undrain have in common: they say something over a service's checks.
+"""What announce and withdraw have in common, and in part drain and undrain: a word over a service's checks.
 
 Each is one request, and then a look at what became of the service: a guard may hold what was asked for, and
 whoever asked should not have to find that out later.
@@ -15,21 +15,20 @@ from rhi.cli.times import clock
 from rhi.daemon.config.durations import to_duration
 
 
-def service_parser(prog: str, description: str) -> Parser:
-    """The arguments that all four share."""
+def override_parser(prog: str, description: str) -> Parser:
+    """The arguments of announce and withdraw."""
     result = remote_parser(prog, description)
     result.add_argument("service", metavar="SERVICE", help="its name in the configuration")
+    add_reason(result)
     return result
 
 
-def override_parser(prog: str, description: str) -> Parser:
-    """The arguments that all but undrain share."""
-    result = service_parser(prog, description)
-    add = result.add_argument
-    add("--for", dest="lasts", metavar="TIME", type=duration, help="let the checks decide again after TIME")
+def add_reason(parser: Parser) -> None:
+    """How long, why, and how much it is meant."""
+    add = parser.add_argument
+    add("--for", dest="lasts", metavar="TIME", type=duration, help="take it back by itself after TIME")
     add("--why", metavar="TEXT", default="", help="a reason, for those who read status and history")
     add("--force", action="store_true", help="also against guards")
-    return result
 
 
 def duration(text: str) -> float:
@@ -49,32 +48,28 @@ def put_override(parser: Parser, words: list[str], action: str) -> int:
     body: dict[str, Any] = {"action": action, "reason": arguments.why, "force": arguments.force}
     if arguments.lasts is not None:
         body["lasts"] = arguments.lasts
-    if getattr(arguments, "drain_time", None) is not None:
-        body["drain_time"] = arguments.drain_time
     with answers(parser.prog):
         override = client.ask("PUT", path_of("overrides", arguments.service), body)
-        return _tell(client, arguments, override, describe(override))
+        if arguments.json:
+            lines = json_text(override).splitlines()
+        else:
+            lines = tell(client, arguments.service, describe(override))
+    return 0 if write_lines(lines) else 1
 
 
-def take_back(parser: Parser, words: list[str]) -> int:
-    """The same for undrain."""
-    arguments = parser.parse(words)
-    client = client_of(parser, arguments)
-    with answers(parser.prog):
-        done = client.ask("DELETE", path_of("overrides", arguments.service))
-        text = "its checks decide again" if done["changed"] else "its checks decided already"
-        return _tell(client, arguments, done, text)
+def tell(client: Client, service: str, text: str) -> list[str]:
+    """What was done to a service, and what has become of it."""
+    found = client.get(path_of("services", service))
+    return [f"{service}: {text}", f"{service}: {state_of(found)}"]
 
 
 def describe(override: dict[str, Any]) -> str:
-    """An override as people say it: `drain by ann: kernel, until 10:00:00`."""
+    """An override as people say it: `withdraw by ann: kernel, until 10:00:00`."""
     text = f"{override['action']} by {override['by']}"
     if override["reason"]:
         text += f": {override['reason']}"
     if override["force"]:
         text += ", forced"
-    if override["action"] == "drain":
-        text += f", {override['drain_time']:g} s between mark and withdrawal"
     return f"{text}, until {clock(override['until'])}" if override["until"] else text
 
 
@@ -84,11 +79,3 @@ def state_of(service: dict[str, Any]) -> str:
     if service["kept"]:
         text += f", {service['kept']} of them only because a guard keeps them (see rhi explain; --force)"
     return text
-
-
-def _tell(client: Client, arguments: argparse.Namespace, answer: Any, text: str) -> int:
-    if arguments.json:
-        return 0 if write_lines(json_text(answer).splitlines()) else 1
-    service = client.get(path_of("services", arguments.service))
-    lines = [f"{service['name']}: {text}", f"{service['name']}: {state_of(service)}"]
-    return 0 if write_lines(lines) else 1

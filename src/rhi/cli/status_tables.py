@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from rhi.cli.drain import routes_of
 from rhi.cli.tables import Cell, Section
 from rhi.cli.times import clock, seconds_between
 from rhi.model.wording import duration_text
@@ -24,6 +25,7 @@ def sections_of(found: Mapping[str, Any]) -> list[Section]:
         _peers(found["peers"]),
         _guards(status),
         _overrides(status),
+        _drains(status, now),
     ]
     return [section for section in sections if section.rows]
 
@@ -164,23 +166,41 @@ def _overrides(status: Mapping[str, Any]) -> Section:
     rows: list[tuple[Cell, ...]] = [
         (
             Cell(each["service"]),
-            Cell(_action(each, status["now"]), "unsure"),
+            Cell(each["action"] + (", forced" if each["force"] else ""), "unsure"),
             Cell(each["by"]),
             Cell(clock(each["since"])),
             Cell(clock(each["until"]) if each["until"] else "taken back"),
             Cell(each["reason"]),
         )
         for each in status["overrides"]
+        if each["action"] != "drain"  # those are among the drains
     ]
     return Section(title="overrides", columns=("action", "by", "since", "until", "why"), rows=rows)
 
 
-def _action(override: Mapping[str, Any], now: str) -> str:
-    text = str(override["action"])
-    if text == "drain":
-        left = override["drain_time"] - seconds_between(override["since"], now)
-        text += f", withdraws in {duration_text(left)}" if left > 0 else ", withdrawn"
-    return text + (", forced" if override["force"] else "")
+def _drains(status: Mapping[str, Any], now: str) -> Section:
+    rows: list[tuple[Cell, ...]] = [
+        (
+            Cell(each["drain"]),
+            Cell(each["state"] + (", forced" if each["force"] else ""), "unsure"),
+            Cell(_since(each["steps"][-1]["at"], now)),
+            Cell(routes_of(each)),
+            Cell(clock(each["next"]) if each["next"] else ""),
+            Cell(each["by"]),
+            Cell(_drain_notes(each)),
+        )
+        for each in status["drains"]
+    ]
+    columns = ("step", "for", "routes", "next", "by", "why")
+    return Section(title="drains", columns=columns, rows=rows)
+
+
+def _drain_notes(drain: Mapping[str, Any]) -> str:
+    notes = [drain["reason"]] if drain["reason"] else []
+    notes += [f"behind: {peer}, {what}" for peer, what in drain["behind"].items()]
+    if drain["until"]:
+        notes.append(f"taken back at {clock(drain['until'])}")
+    return "; ".join(notes)
 
 
 def _meaning(word: str) -> str:

@@ -251,6 +251,58 @@ def test_verbs_reload_shows_what_changed_and_refuses_what_takes_too_much(house: 
 
 
 @pytest.mark.slow
+def test_verbs_plan_shows_what_a_file_would_change_and_changes_nothing(house: House, ask: Any) -> None:
+    other = house.file.with_name("other.toml")
+    text = house.file.read_text()
+    other.write_text(
+        text.replace(ADDRESS, "203.0.113.99").replace("connect_retry_time = 0.2", "hold_time = 30")
+    )
+
+    own = ask("plan")
+    code, out, err = ask("plan", str(other))
+    as_json = json.loads(ask("plan", str(other), "--json")[1])
+    other.write_text(text + "polcy = 1")
+    wrong = ask("plan", str(other))
+
+    assert own == (0, "nothing changes\n", "")
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        f"- route {ADDRESS} (configuration)",
+        "+ route 203.0.113.99",
+        f"! peer {house.collector.host}: connect_retry_time, hold_time (needs a new session)",
+        "1 of 2 announced routes would leave",
+    ]
+    assert [each["action"] for each in as_json["routes"]] == ["remove", "add"]
+    assert wrong[0] == 2
+    assert wrong[2].startswith(f"{other}:")
+    assert set(house.collector.routes()) == {ADDRESS, OTHER}
+
+
+@pytest.mark.slow
+def test_verbs_plan_without_a_daemon_is_that_of_a_start(house: House, ask: Any, tmp_path: Path) -> None:
+    code, out, err = ask("plan", str(house.file), "--socket", str(tmp_path / "none"))
+
+    assert code == 0
+    assert f"+ peer {house.collector.host}\n" in out
+    assert "? service web: waits for the first verdict of its checks\n" in out
+    assert err.endswith("as its api.socket would say; this is what a start would do\n")
+    assert ask("plan", "--socket", str(tmp_path / "none"))[0] == 1
+
+
+@pytest.mark.slow
+def test_verbs_plan_of_a_large_file_says_what_to_do(house: House, ask: Any, tmp_path: Path) -> None:
+    file = tmp_path / "large.toml"
+    addresses = [f"2001:db8::{number:x}" for number in range(10_000)]
+    file.write_text(f'router_id = "192.0.2.1"\nas_number = 65001\npeers = {{}}\nallow_empty = true\n'
+                    f"[services.a]\naddresses = {addresses}\n")  # fmt: skip
+
+    code, _, err = ask("plan", str(file))
+
+    assert code == 1
+    assert "is larger than the 131072 bytes of JSON that a daemon takes" in err
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "code", "complaint"),
     [
@@ -271,6 +323,7 @@ def test_verbs_reload_shows_what_changed_and_refuses_what_takes_too_much(house: 
         (["drain", "web", "--wy", "x"], 2, "unknown option --wy; did you mean --why?"),
         (["explain", "192.0.2.1"], 1, "rhi explain: address 192.0.2.1: no service has it"),
         (["explain", "nonsense"], 1, "'nonsense'"),
+        (["plan", "/none.toml"], 2, "/none.toml: cannot be read: No such file or directory"),
         (["history", "--limit", "1001"], 2, "limit '1001': must be a number from 0 to 1000"),
         (["reload", "now"], 2, "too many arguments: now"),
         (["status", "--url", "http://127.0.0.1:1"], 1, "http://127.0.0.1:1: nobody answers"),

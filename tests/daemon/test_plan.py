@@ -5,7 +5,7 @@ from typing import Any
 from rhi.daemon.config.build import Setup
 from rhi.daemon.decision.reconciler import Inputs, Reconciler
 from rhi.daemon.decision.spec import Quota, Service, Verdict
-from rhi.daemon.plan import Plan, SessionPlan, make_plan
+from rhi.daemon.plan import Plan, SessionPlan, make_plan, plan_of_start
 from rhi.health.tcp import TcpCheck
 from rhi.model.attributes import PathAttributes
 from rhi.model.parameters import Parameters
@@ -109,3 +109,18 @@ def test_lesson_49_a_file_that_shrinks_everything_is_told_before_it_is_taken() -
 
     assert made.to_json()["withdrawals"] == 9
     assert made.exceeds(Quota(percent=Fraction(50)))
+
+
+def test_plan_of_start_has_all_there_is_and_waits_for_verdicts() -> None:
+    always = replace(service("b", address(2)), checks=())
+    begun = of(service("a", address(1)), always, peers={"192.0.2.9": Parameters(as_number=1)})
+
+    made = plan_of_start(replace(begun, checks={"a": tcp()}))
+
+    assert made.lines() == [
+        "+ route 203.0.113.2",
+        "? service a: waits for the first verdict of its checks",
+        "+ peer 192.0.2.9",
+        "+ check a",
+    ]
+    assert (made.withdrawals, made.announced) == (0, 0)

@@ -30,6 +30,7 @@ GROUPS: Final = {
         "withdraw": "withdraw a service whatever its checks say",
         "drain": "take a service out of use without loss",
         "undrain": "let the checks of a service decide again",
+        "plan": "show what a configuration file would change",
         "reload": "have it read its configuration file again",
     },
     "without a daemon": {

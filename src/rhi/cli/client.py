@@ -176,13 +176,11 @@ class Client:
     def _unreachable(self, error: OSError) -> ApiError:
         path = self.address.path
         if path and isinstance(error, FileNotFoundError):
-            return NoDaemon(
-                f"{path}: no daemon listens there; is rhi run going, with api.socket = this path?"
-            )
+            return NoDaemon(f"{path}: no daemon listens there, as its api.socket would say")
         if path and isinstance(error, PermissionError):
             return ApiError(f"{path}: permission denied; {_who_may(path)}")
         if isinstance(error, ConnectionRefusedError):
-            return NoDaemon(f"{self.address}: nobody answers; is rhi run going?")
+            return NoDaemon(f"{self.address}: nobody answers: the daemon does not run, or listens elsewhere")
         if isinstance(error, ConnectionResetError | BrokenPipeError):
             return ApiError(f"{self.address}: the daemon has closed the connection; its log may say why")
         return ApiError(f"{self.address}: {error.strerror or error}")

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from rhi.daemon.config.build import Setup
 from rhi.daemon.decision.reconciler import Change, Inputs, Reconciler
-from rhi.daemon.decision.spec import Quota
+from rhi.daemon.decision.spec import Quota, Specs
 from rhi.model.attributes import PathAttributes
 from rhi.model.parameters import SESSION_FIELDS, Parameters
 
@@ -85,7 +85,7 @@ class Plan:
                 {
                     "route": str(change.prefix),
                     "action": _ACTIONS[_sign(change)],
-                    "changes": _difference(change).removeprefix(": "),
+                    "changes": _difference(change).removeprefix(":").strip(),
                 }
                 for change in self.routes
             ],
@@ -120,6 +120,12 @@ def make_plan(before: Setup, after: Setup, reconciler: Reconciler, inputs: Input
         withdrawals=sum(change.after is None for change in outcome.changes),
         announced=announced,
     )
+
+
+def plan_of_start(setup: Setup) -> Plan:
+    """What a daemon would do that begins with `setup`, before any verdict is there."""
+    nothing = replace(setup, peers={}, checks={}, specs=Specs(services={}, groups={}, sharing={}))
+    return make_plan(nothing, setup, Reconciler(nothing.specs), Inputs(verdicts={}, overrides={}), 0.0)
 
 
 def _is_kept(check: str, before: Setup, after: Setup) -> bool:

@@ -12,10 +12,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from rhi.daemon.app import Daemon, Options, ReloadRefused
-from rhi.daemon.config.build import BuildError, Setup, build
+from rhi.daemon.config.build import BuildError, ReadKey, Setup, build
 from rhi.daemon.config.load import load
 from rhi.daemon.config.models import ApiSettings, Config
 from rhi.daemon.config.problems import ConfigError
+from rhi.daemon.config.secrets import read_secret
 from rhi.daemon.control.server import Control
 from rhi.daemon.drains.machine import Pace
 from rhi.daemon.logs import Log
@@ -25,15 +26,15 @@ from rhi.daemon.metrics import Metrics
 STOP_TIME: Final = 10.0
 
 
-def read(file: str) -> tuple[Config, Setup]:
-    """A configuration and what it asks for.
+def read(file: str, read_key: ReadKey = read_secret) -> tuple[Config, Setup]:
+    """A configuration and what it asks for, its keys as `build` takes them.
 
     Raises:
         ConfigError: the file, or a secret that it names, cannot be used.
     """
     config = load(file)
     try:
-        return config, build(config)
+        return config, build(config, read_key)
     except BuildError as error:
         raise ConfigError(file, error.problems, {}) from None
 

@@ -180,6 +180,10 @@ def test_override_without_a_name_is_the_users(tmp_path: Path) -> None:
         ("PUT", "/v1/overrides/dns", b"\xff", 400, "the body is no JSON"),
         ("PUT", "/v1/overrides/dns", b"[" * 20_000, 400, "the body is no JSON"),
         ("PUT", "/v1/overrides/dns", [], 400, "the body must be a JSON object"),
+        ("PUT", "/v1/overrides/dns", b" " * 40_000, 413, "the body is larger than 32768 bytes"),
+        ("POST", "/v1/plan", b" " * 140_000, 413, "the body is larger than 131072 bytes"),
+        ("POST", "/v1/plan", {"document": {"polcy": 1}}, 422, "document: as_number: is missing"),
+        ("POST", "/v1/plan", {"document": 1}, 400, "document: "),
         ("DELETE", "/v1/overrides/dsn", None, 404, "service 'dsn': there is no such service"),
         ("POST", "/v1/checks/dns/tcp/renew", None, 409, "is of type switch; only checks of type push"),
         ("POST", "/v1/checks/none/renew", None, 404, "check 'none': there is no such check"),
@@ -320,6 +324,24 @@ def test_trigger_probes_now_and_renew_reaches_the_check(tmp_path: Path) -> None:
             await house.until(lambda: house.daemon.controller.verdicts["push"] is Verdict.DOWN)
             shown = await ask(house, "GET", "/v1/checks/push")
             assert "leaving" in json.dumps(shown)
+
+    run(main())
+
+
+def test_plan_takes_a_document_instead_and_changes_nothing(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as house:
+            await house.decided()
+            document = {
+                "router_id": "192.0.2.1", "as_number": 65001, "allow_empty": True,
+                "services": {"new": {"addresses": "203.0.113.9"}},
+            }  # fmt: skip
+
+            planned = await ask(house, "POST", "/v1/plan", {"document": document})
+
+            assert planned["withdrawals"] == 4
+            assert {"route": "203.0.113.9", "action": "add", "changes": ""} in planned["routes"]
+            assert len(house.daemon.controller.reconciler.routes) == 4
 
     run(main())
 

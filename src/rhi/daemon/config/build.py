@@ -1,7 +1,7 @@
 """From a checked file to what the engine and the decision work with."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -24,6 +24,10 @@ from rhi.model.parameters import Parameters, to_router_id
 from rhi.model.prefix import Prefix
 from rhi.net.pool import parse_peers
 
+# Where a key is: a file, or a variable of the environment.
+KeyPlace = tuple[str | None, str | None]
+ReadKey = Callable[[str | None, str | None], bytes | None]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
@@ -33,6 +37,7 @@ class Setup:
         router_id, listen, peers, dynamic_peers: as `rhi.Pool` takes them.
         specs: for the decision.
         checks: by the names that services know them by.
+        keys: of peers, by the file and the variable of the environment that hold them.
     """
 
     router_id: IPv4Address
@@ -41,6 +46,7 @@ class Setup:
     dynamic_peers: Mapping[str, Parameters]
     specs: Specs
     checks: Mapping[str, Any]
+    keys: Mapping[KeyPlace, bytes] = field(default_factory=dict, repr=False, compare=False)
 
 
 class BuildError(Exception):
@@ -51,15 +57,23 @@ class BuildError(Exception):
         self.problems = problems
 
 
-def build(config: Config) -> Setup:
-    """What `config` asks for; reads the secrets that it names.
+def build(config: Config, read_key: ReadKey = read_secret) -> Setup:
+    """What `config` asks for; reads the secrets that it names, or has `read_key` do so.
 
     Raises:
         BuildError: a secret cannot be read, or fields of a peer do not go together.
     """
     problems: list[Problem] = []
-    peers = all_parameters(config, "peers", problems)
-    dynamic_peers = all_parameters(config, "dynamic_peers", problems)
+    keys: dict[KeyPlace, bytes] = {}
+
+    def read(file: str | None, variable: str | None) -> bytes | None:
+        key = read_key(file, variable)
+        if key is not None:
+            keys[file, variable] = key
+        return key
+
+    peers = all_parameters(config, "peers", problems, read)
+    dynamic_peers = all_parameters(config, "dynamic_peers", problems, read)
     if not problems:
         problems += _clashes(peers)
     if problems:
@@ -76,13 +90,18 @@ def build(config: Config) -> Setup:
         dynamic_peers=dynamic_peers,
         specs=Specs(services=services, groups=_groups(config), sharing=_sharing(config)),
         checks=checks,
+        keys=keys,
     )
 
 
+def no_key(file: str | None, variable: str | None) -> None:
+    """For those who are not to read keys: as if there were none."""
+
+
 def all_parameters(
-    config: Config, table: str, problems: list[Problem], *, with_keys: bool = True
+    config: Config, table: str, problems: list[Problem], read_key: ReadKey
 ) -> dict[str, Parameters]:
-    """Parameters of the peers in a table of `config`; without their keys nothing else is read.
+    """Parameters of the peers in a table of `config`, with the keys that `read_key` finds.
 
     What is wrong with some of them is added to `problems`, and they are left out.
     """
@@ -90,7 +109,7 @@ def all_parameters(
     settings: Mapping[str, Peer] = getattr(config, table)
     for name, peer in settings.items():
         try:
-            found[name] = _parameters(config, peer, with_key=with_keys)
+            found[name] = _parameters(config, peer, read_key)
         except (InvalidValueError, SecretError) as error:
             problems.append(Problem((table, name), str(error)))
     return found
@@ -103,11 +122,11 @@ def key_settings(config: Config, peer: Peer) -> PeerSettings:
     return config.templates[peer.template]
 
 
-def _parameters(config: Config, peer: Peer, *, with_key: bool) -> Parameters:
+def _parameters(config: Config, peer: Peer, read_key: ReadKey) -> Parameters:
     template = PeerSettings() if peer.template is None else config.templates[peer.template]
     values: dict[str, Any] = {"as_number": config.as_number, **template.parameters(), **peer.parameters()}
     source = key_settings(config, peer)
-    secret = read_secret(source.password_file, source.password_env) if with_key else None
+    secret = read_key(source.password_file, source.password_env)
     return Parameters(**values) if secret is None else Parameters(**values, password=secret)
 
 

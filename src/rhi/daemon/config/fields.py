@@ -7,7 +7,7 @@ added by whoever shows it.
 import re
 from collections.abc import Callable
 from fractions import Fraction
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BeforeValidator, PlainSerializer, PlainValidator, WithJsonSchema
@@ -64,24 +64,39 @@ def to_addresses(value: object) -> tuple[Prefix, ...]:
     return tuple(found)
 
 
-def _add_addresses(text: str, found: dict[Prefix, None]) -> None:
+def range_of(text: str) -> tuple[IPv4Address, IPv4Address] | tuple[IPv6Address, IPv6Address] | None:
+    """The first and the last address of a range `A-B`; None for other text.
+
+    Raises:
+        ValueError: it is no right range.
+    """
     first, is_range, last = (part.strip() for part in text.partition("-"))
     if not is_range:
+        return None
+    try:
+        low, high = ip_address(first), ip_address(last)
+    except ValueError:
+        low, high = ip_address(1), ip_address(0)
+    if isinstance(low, IPv4Address) and isinstance(high, IPv4Address) and low <= high:
+        return low, high
+    if isinstance(low, IPv6Address) and isinstance(high, IPv6Address) and low <= high:
+        return low, high
+    raise ValueError(
+        f"range {text!r}: must be two addresses of one family, the lower one first, "
+        "such as 192.0.2.1-192.0.2.9"
+    )
+
+
+def _add_addresses(text: str, found: dict[Prefix, None]) -> None:
+    ends = range_of(text)
+    if ends is None:
         try:
             found[to_prefix(text)] = None
         except InvalidValueError as error:
             raise ValueError(str(error)) from None
         return
-    try:
-        low, high = ip_address(first), ip_address(last)
-    except ValueError:
-        low, high = ip_address(1), ip_address(0)
+    low, high = ends
     count = int(high) - int(low) + 1
-    if low.version != high.version or count < 1:
-        raise ValueError(
-            f"range {text!r}: must be two addresses of one family, the lower one first, "
-            "such as 192.0.2.1-192.0.2.9"
-        )
     if count > MAX_ADDRESSES:
         raise ValueError(f"range {text!r}: has {count} addresses; at most {MAX_ADDRESSES} are allowed")
     for number in range(int(low), int(high) + 1):

@@ -25,9 +25,17 @@ def load(file: str) -> Config:
     Raises:
         ConfigError: the file cannot be read or is wrong; it names every problem.
     """
-    text = _read(file)
-    document, lines = _parse(file, text)
+    document, lines = parse(file)
     return check(document, file, lines)
+
+
+def parse(file: str) -> tuple[object, dict[Path, int]]:
+    """What JSON or TOML makes of a file, and the lines of its parts, for `check`.
+
+    Raises:
+        ConfigError: the file cannot be read, or is neither.
+    """
+    return _parse(file, _read(file))
 
 
 def check(document: object, file: str, lines: dict[Path, int]) -> Config:

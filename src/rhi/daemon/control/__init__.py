@@ -6,6 +6,7 @@
     auth          tokens of clients over TCP, names of users over the Unix socket
     endpoints     the table of all endpoints; `openapi` is made from it
     handlers      what each endpoint does; `stream` has the one for events
+    planning      configurations that clients show, for a plan
     desk          what they work with, and how requests take turns
     views         what answers look like; `requests` what is asked
     show          from the parts of the daemon to views

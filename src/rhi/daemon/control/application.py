@@ -19,7 +19,7 @@ from rhi.daemon.config.sentences import problems_of
 from rhi.daemon.control.auth import is_authorized, is_from_another_site
 from rhi.daemon.control.connection import Guarded
 from rhi.daemon.control.desk import Call, Desk, Refused
-from rhi.daemon.control.endpoints import ENDPOINTS, JSON, Endpoint
+from rhi.daemon.control.endpoints import DOCUMENT_BYTES, ENDPOINTS, JSON, Endpoint
 from rhi.daemon.control.openapi import description
 from rhi.daemon.control.page import HEADERS, PAGE_FILES, PageFile
 from rhi.daemon.control.requests import EventsQuery
@@ -28,9 +28,9 @@ from rhi.daemon.control.views import ErrorView
 
 log = logging.getLogger("rhi")
 
-BODY_BYTES: Final = 32 * 1024
-
 _WITHOUT_TOKEN: Final = frozenset(file.name for file in PAGE_FILES)
+
+_TOO_LARGE: Final = "the body is larger than {} bytes"
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -42,7 +42,7 @@ class Application:
         self._desk = desk
         self._streams = 0
         self._description = json.dumps(description())
-        self.web = web.Application(middlewares=[self._guard], client_max_size=BODY_BYTES)
+        self.web = web.Application(middlewares=[self._guard], client_max_size=DOCUMENT_BYTES)
         for endpoint in ENDPOINTS:
             self.web.router.add_route(
                 endpoint.method, _pattern(endpoint.path), self._handler(endpoint), name=endpoint.name
@@ -86,7 +86,7 @@ class Application:
     def _handler(self, endpoint: Endpoint) -> _Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
             query = _query(endpoint, request)
-            body = None if endpoint.body is None else _parse(endpoint.body, await request.read())
+            body = None if endpoint.body is None else _parse(endpoint, endpoint.body, await request.read())
             if isinstance(query, EventsQuery):
                 return await self._follow(request, query)
             if endpoint.handle is None:
@@ -158,7 +158,9 @@ def _query(endpoint: Endpoint, request: web.Request) -> BaseModel:
     return _validate(endpoint.query, dict(request.query))
 
 
-def _parse(model: type[BaseModel], data: bytes) -> BaseModel:
+def _parse(endpoint: Endpoint, model: type[BaseModel], data: bytes) -> BaseModel:
+    if len(data) > endpoint.body_bytes:
+        raise Refused(413, _TOO_LARGE.format(endpoint.body_bytes))
     try:
         document: Any = json.loads(data) if data.strip() else {}
     except (ValueError, RecursionError) as error:
@@ -185,7 +187,7 @@ def _sentence(error: web.HTTPException, request: web.Request) -> str:
         allowed = ", ".join(sorted(error.headers.get("Allow", "").split(",")))
         return f"{request.method} {request.path}: only {allowed} can be used here"
     if error.status == 413:
-        return f"the body is larger than {BODY_BYTES} bytes"
+        return _TOO_LARGE.format(DOCUMENT_BYTES)
     return f"{error.reason}"
 
 

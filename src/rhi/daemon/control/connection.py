@@ -14,7 +14,7 @@ from typing import Final
 
 HEAD_TIME: Final = 5.0
 ANSWER_TIME: Final = 30.0
-REQUEST_BYTES: Final = 64 * 1024
+REQUEST_BYTES: Final = 160 * 1024
 MAX_CLIENTS: Final = 64
 # Bytes that wait for a client in the transport; aiohttp has as much again.
 WRITE_BUFFER_BYTES: Final = 64 * 1024

@@ -17,6 +17,7 @@ from rhi.daemon.control.requests import (
     NoQuery,
     OverrideRequest,
     PageQuery,
+    PlanRequest,
     Query,
     ReloadRequest,
     RenewRequest,
@@ -38,6 +39,10 @@ from rhi.daemon.control.views import (
     StatusView,
 )
 
+BODY_BYTES: Final = 32 * 1024
+# For a configuration: some hundred services.
+DOCUMENT_BYTES: Final = 128 * 1024
+
 JSON: Final = "application/json"
 EVENTS: Final = "text/event-stream"
 METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -54,6 +59,7 @@ class Endpoint:
         handle: what it does; None for the stream of events and the description itself.
         answer: what the answer looks like; None for any JSON, or for other media.
         query, body: what it takes.
+        body_bytes: how long the body may be.
         refusals: HTTP statuses of refusals besides those that any request may have.
         media: type of the answer.
     """
@@ -66,6 +72,7 @@ class Endpoint:
     answer: type[BaseModel] | None = None
     query: type[Query] = NoQuery
     body: type[Body] | None = None
+    body_bytes: int = BODY_BYTES
     refusals: tuple[int, ...] = ()
     media: str = JSON
 
@@ -158,8 +165,8 @@ ENDPOINTS: Final = (
         handlers.explanation, ExplanationView, refusals=(404,),
     ),
     _post(
-        "/v1/plan", "plan", "What the daemon's configuration file would change now.", handlers.plan,
-        PlanView, refusals=(422,),
+        "/v1/plan", "plan", "What a configuration, or the daemon's own file, would change now.",
+        handlers.plan, PlanView, body=PlanRequest, body_bytes=DOCUMENT_BYTES, refusals=(422,),
     ),
     _post(
         "/v1/reload", "reload", "Go over to what the daemon's configuration file says now.",

@@ -11,11 +11,13 @@ from rhi.daemon.config.build import BuildError, Setup
 from rhi.daemon.config.problems import ConfigError
 from rhi.daemon.control.auth import user_of
 from rhi.daemon.control.desk import Call, Desk, Refused, in_pieces, page
+from rhi.daemon.control.planning import setup_of
 from rhi.daemon.control.requests import (
     ChecksQuery,
     HistoryQuery,
     OverrideRequest,
     PageQuery,
+    PlanRequest,
     ReloadRequest,
     RenewRequest,
 )
@@ -245,9 +247,16 @@ async def explanation(desk: Desk, call: Call) -> ExplanationView:
 
 
 async def plan(desk: Desk, call: Call) -> PlanView:
+    body = call.body
+    assert isinstance(body, PlanRequest)
+    document = body.document
     async with desk.daemon.reloading:
         try:
-            setup = await _read_setup(desk)
+            if document is None:
+                setup = await _read_setup(desk)
+            else:
+                running = desk.daemon.setup
+                setup = await desk.in_thread(lambda: setup_of(document, running))
         except (ConfigError, BuildError) as error:
             raise _unusable(error) from None
         return show_plan(desk.daemon.plan(setup))

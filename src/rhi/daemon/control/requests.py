@@ -1,6 +1,6 @@
 """What requests hold: bodies, and the part of an address behind the question mark."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -69,6 +69,13 @@ class DrainRequest(Body):
     """End the session at the end, until the drain is taken back; only for a peer."""
     message: Annotated[str, Field(max_length=128)] = ""
     """For the operators of the peer (RFC 9003), with `close`."""
+
+
+class PlanRequest(Body):
+    """What to plan."""
+
+    document: dict[str, Any] | None = None
+    """A configuration, as its file would be in JSON; the daemon's own file if not given."""
 
 
 class ReloadRequest(Body):

@@ -9,7 +9,7 @@ from ipaddress import collapse_addresses
 from typing import Final
 
 from rhi.core.export import compile_filter
-from rhi.daemon.config.build import BuildError, all_parameters, key_settings
+from rhi.daemon.config.build import BuildError, all_parameters, key_settings, no_key
 from rhi.daemon.config.models import Config, Peer
 from rhi.daemon.config.problems import Problem
 from rhi.model.parameters import Parameters, Role
@@ -144,7 +144,7 @@ def sessions_of(config: Config, find_source: FindSource, only: str | None = None
     problems = [] if names else [Problem(("peers",), "there are none, so no router has a side of it")]
     found = []
     for table in ("peers", "dynamic_peers"):
-        for name, parameters in all_parameters(config, table, problems, with_keys=False).items():
+        for name, parameters in all_parameters(config, table, problems, no_key).items():
             if only in (None, name):
                 word = "rhi" if len(names) == 1 else f"rhi{names.index(name) + 1}"
                 found.append(_session(config, table, name, parameters, word, find_source))

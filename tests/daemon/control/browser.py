@@ -10,7 +10,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -47,6 +47,7 @@ class Home:
         self._stop = asyncio.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, args=(tmp_path, setup), daemon=True)
+        self._servers: list[asyncio.Server] = []
         self.house: House
         self.port = port
         self._thread.start()
@@ -59,6 +60,21 @@ class Home:
             return act(self.house)
 
         return asyncio.run_coroutine_threadsafe(call(), self._loop).result(PATIENCE)
+
+    def forward(self) -> int:
+        """A port that leads to the Unix socket, as `ssh -L` has it, for as long as the daemon runs."""
+
+        async def serve() -> int:
+            server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
+            self._servers.append(server)
+            port: int = server.sockets[0].getsockname()[1]
+            return port
+
+        return asyncio.run_coroutine_threadsafe(serve(), self._loop).result(PATIENCE)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner_reader, inner_writer = await asyncio.open_unix_connection(str(self.house.socket))
+        await asyncio.gather(_carry(reader, inner_writer), _carry(inner_reader, writer))
 
     def close(self) -> None:
         """End the daemon."""
@@ -85,6 +101,16 @@ class Home:
             self.port = house.control.listen_address.port
             self._ready.set()
             await self._stop.wait()
+            for server in self._servers:
+                server.close()
+
+
+async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
 
 
 class Browser:

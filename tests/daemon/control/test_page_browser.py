@@ -8,6 +8,7 @@ import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
+from rhi.daemon.control import application
 from rhi.daemon.decision.spec import Group, Quota
 from rhi.health.base import Result
 from rhi.health.context import Context
@@ -119,6 +120,12 @@ def steps(browser: Browser) -> list[str]:
     return found
 
 
+def said(browser: Browser, region: str) -> str:
+    """What a screen reader says by itself, seen or not."""
+    text: str = browser.run("return document.getElementById(arguments[0]).textContent", region)
+    return text
+
+
 def focused(browser: Browser) -> str:
     name: str = browser.run("const at = document.activeElement; return at.ariaLabel || at.id || at.innerText")
     return name
@@ -174,9 +181,11 @@ def test_page_of_a_tripped_guard_says_what_is_kept_and_why(browser: Browser, hom
     browser.shows("#alarms", "guard default")
     browser.shows("#summary", "2 kept by a guard")
     assert browser.driver.title.startswith("✕ 1 alarm")
+    assert said(browser, "alarm-said").startswith("Alarm: guard default: floor: ")
     browser.picture("tripped")
     SwitchCheck.on.update(dict.fromkeys(SwitchCheck.on, True))
     browser.until(lambda: browser.text("#alarms") == "")
+    assert (said(browser, "alarm-said"), said(browser, "said")) == ("", "Over: guard default.")
 
 
 def test_page_drains_and_undrains_by_keyboard_alone(browser: Browser, home: Home) -> None:
@@ -195,7 +204,7 @@ def test_page_drains_and_undrains_by_keyboard_alone(browser: Browser, home: Home
 
     browser.until(lambda: "drain: waiting" in row(browser, "services", "ntp"))
     browser.shows("#drains", "ntp kernel update, by ann")
-    assert browser.run("return document.querySelector('#said').textContent") == "ntp is being drained."
+    browser.until(lambda: said(browser, "said") in ("ntp is being drained.", "ntp: drain: waiting."))
     drain = home.do(lambda house: house.daemon.controller.drains.all[0])
     assert (str(drain.target), drain.reason, drain.by) == ("service/ntp", "kernel update", "ann")
     assert (drain.pace.wait, drain.until) == (600.0, drain.at + 1800)
@@ -273,6 +282,46 @@ def test_page_asks_for_the_token_until_it_is_right_and_forgets_it(browser: Brows
     browser.find("#forget").click()
     browser.until(lambda: focused(browser) == "token")
     assert browser.run("return sessionStorage.getItem('rhi-token')") is None
+
+
+def test_page_over_a_forwarded_socket_needs_no_token_and_obeys_no_other_site(
+    browser: Browser, home: Home
+) -> None:
+    port = home.forward()
+    browser.open(port, token=None)
+    browser.until(lambda: "healthy" in row(browser, "services", "ntp"))
+    assert not browser.find("#door").is_displayed()
+    assert not browser.find("#forget").is_displayed()
+
+    browser.find("#services [aria-label='Drain ntp']").click()
+    press(browser, "a reason", Keys.ENTER)
+    browser.shows("#drains", "ntp a reason")
+    for attempt in (
+        "fetch(arguments[0], {method: 'POST', mode: 'no-cors', body: '{\"consent\": true}'})",
+        "Object.assign(document.body.appendChild(document.createElement('form')),"
+        " {method: 'post', enctype: 'text/plain', action: arguments[0]}).requestSubmit()",
+    ):
+        # another port is another origin; an answer of the API has no policy that would hold this page back
+        browser.driver.get(f"http://127.0.0.1:{home.port}/v1/status")
+        browser.run(attempt, f"http://127.0.0.1:{port}/v1/reload")
+
+    browser.until(lambda: home.do(lambda house: house.control.requests["reload", 403]) == 2)
+    assert home.do(lambda house: house.daemon.reloads["applied"]) == 0
+
+
+def test_page_without_a_place_at_the_events_asks_now_and_then(
+    browser: Browser, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(application, "MAX_STREAMS", 0)
+    browser.open(home.port, token=None)
+    browser.find("#token").send_keys(f"{TOKEN}\n")
+    browser.shows("#link", "asks every 5 s")
+
+    SwitchCheck.on["web/http"] = False
+
+    browser.until(lambda: "unhealthy" in row(browser, "services", "web"))
+    browser.shows("#timeline", "203.0.113.2 withdrawn")
+    assert not browser.find("#stale").is_displayed()
 
 
 def test_page_shows_the_text_of_strangers_as_text(browser: Browser, tmp_path: Path) -> None:
@@ -370,8 +419,21 @@ def test_page_has_names_for_all_that_a_screen_reader_tells(browser: Browser, hom
         }
         assert [role for role, name in told if role in named and not name] == []
 
-    live = browser.run("return [...document.querySelectorAll('[aria-live], [role=status]')].map((n) => n.id)")
-    assert {"alarms", "link", "said"} <= set(live)
+    browser.find("#services [aria-label='Drain dns']").click()
+    browser.until(lambda: focused(browser) == "drain-why")
+    told = browser.accessible()
+    assert ("dialog", "Drain dns") in told
+    assert [name for role, name in told if role == "textbox"] == [
+        "Why",
+        "Who",
+        "For how long",
+        "Withdraw after",
+    ]
+    press(browser, Keys.ESCAPE)
+    live = (
+        "return [...document.querySelectorAll('[aria-live], [role=status], [role=alert]')].map((n) => n.id)"
+    )
+    assert {"alarm-said", "link", "said", "stale"} <= set(browser.run(live))
     browser.size(1280, 900)
 
 

@@ -75,6 +75,7 @@ PAGE_FILES: Final = (
             "client.js",
             "drain.js",
             "tables.js",
+            "teller.js",
             "text.js",
             "orders.js",
             "timeline.js",

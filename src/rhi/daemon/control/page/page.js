@@ -75,6 +75,8 @@ class Page {
         this.#trouble(new Error("the stream has ended"));
       } catch (error) {
         this.#trouble(error);
+        // there is no place at the events: ask instead
+        if (error.status === 503) this.#refresh({ lists: this.#areListsDue() });
       }
       this.#isLive = false;
       if (!this.#isAsking) return;

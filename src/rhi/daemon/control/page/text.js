@@ -122,6 +122,6 @@ export class Rows {
       if (node === at) at = at.nextElementSibling;
       else this.#parent.insertBefore(node, at);
     }
-    if (focused !== document.activeElement && focused?.isConnected) focused.focus();
+    if (focused !== document.activeElement && focused?.isConnected) focused.focus({ preventScroll: true });
   }
 }

@@ -1,5 +1,6 @@
 // What is seen: from the answers of the API to the page's elements. Asks nothing and decides nothing.
 
+import { Teller } from "./teller.js";
 import { everything, peerTarget, serviceTarget } from "./drain.js";
 import { makeOrder, ordersOf } from "./orders.js";
 import { Table } from "./tables.js";
@@ -13,6 +14,7 @@ export class PageView {
   #inForce = new Map(); // orders by what they are about
   #drainAll;
   #timeline = new Timeline();
+  #teller = new Teller();
   #peers;
   #lists;
   #hasData = false;
@@ -82,7 +84,7 @@ export class PageView {
   }
 
   say(text) {
-    setText(byId("said"), text);
+    this.#teller.say(text);
   }
 
   entry(entry) {
@@ -104,6 +106,7 @@ export class PageView {
     this.#lists.guards.show(status.guards);
     const inForce = ordersOf(status);
     this.#inForce = new Map(inForce.map((order) => [order.target.path, order]));
+    this.#teller.tell(status.alarms, inForce);
     this.#lists.orders.show(inForce);
     this.#drainAll.fill(everything(status.routes), this.#inForce.get("all") ?? null);
     this.services.show(); // their orders may have changed

@@ -32,9 +32,9 @@ def run(*words: str, stdin: bytes = b"", command: Sequence[str] = COMMAND) -> Re
 class Child:
     """A running command whose output is read as it comes."""
 
-    def __init__(self, *words: str) -> None:
+    def __init__(self, *words: str, command: Sequence[str] = COMMAND) -> None:
         self.process = subprocess.Popen(
-            [*COMMAND, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [*command, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         self.out: list[str] = []
         self.err: list[str] = []
@@ -109,9 +109,9 @@ class Child:
 
 
 @contextmanager
-def running(*words: str) -> Iterator[Child]:
+def running(*words: str, command: Sequence[str] = COMMAND) -> Iterator[Child]:
     """A command that is gone at the end of the block."""
-    child = Child(*words)
+    child = Child(*words, command=command)
     try:
         yield child
     finally:

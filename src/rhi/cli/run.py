@@ -13,8 +13,8 @@ def parser() -> Parser:
     """The arguments of the verb."""
     result = Parser(
         prog=PROG,
-        description="Announce what is healthy, as CONFIG says, until SIGTERM or SIGINT. "
-        "SIGHUP reads CONFIG again.",
+        description="Announce what is healthy, as CONFIG says, until SIGTERM or SIGINT; a second "
+        "one ends at once. SIGHUP reads CONFIG again.",
     )
     result.add_argument("config", metavar="CONFIG", help="TOML, or JSON if it ends in .json; see rhi check")
     return result
@@ -27,6 +27,7 @@ def run(words: list[str]) -> int:
         from rhi.daemon.config.problems import ConfigError
         from rhi.daemon.logs import Log
         from rhi.daemon.serve import read, serve
+        from rhi.daemon.signals import Signals
     except ModuleNotFoundError as error:
         return missing(PROG, error)
     try:
@@ -35,8 +36,8 @@ def run(words: list[str]) -> int:
         return refuse(error.problems)
     log = Log(config.log.format, config.log.level)
     try:
-        with one_sentence(PROG):
-            asyncio.run(serve(arguments.config, log))
+        with one_sentence(PROG), Signals(lambda text: complain(f"{PROG}: {text}")) as signals:
+            asyncio.run(serve(arguments.config, log, signals))
     except TimeoutError:
         complain(f"{PROG}: something did not end in time")
         return 1

@@ -11,7 +11,7 @@ once; the sessions have their own thread, so that nothing here delays a keepaliv
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -26,8 +26,10 @@ from rhi.daemon.drains.conductor import Conductor
 from rhi.daemon.drains.machine import Pace
 from rhi.daemon.history import Entry, History
 from rhi.daemon.keeper import Keeper
+from rhi.daemon.leaving import RESERVE, is_host_stopping, late_peers, lead_away
 from rhi.daemon.origins import Origins
 from rhi.daemon.plan import Plan, make_plan
+from rhi.daemon.policies import OnExit
 from rhi.daemon.state import Clocks, StateFile
 from rhi.health.checker import Report
 from rhi.health.runner import Runner
@@ -70,6 +72,7 @@ class Daemon:
         started_at: monotonic instant.
         reloads: how many there were, by what became of them: `applied`, `refused`, `failed`.
         reloading: to be held from reading a file to acting on it.
+        before_end: awaited in turn at the end, after the routes have left, with the services that are kept.
         on_report, on_decision, on_event: called in the event loop with each round of a check, each decision
             and its instant, and each event of a session; must return at once.
     """
@@ -90,6 +93,8 @@ class Daemon:
         self.on_report: list[Callable[[Report], None]] = []
         self.on_decision: list[Callable[[Decided, float], None]] = []
         self.on_event: list[Callable[[Event], None]] = []
+        self.before_end: list[Callable[[frozenset[str]], Awaitable[object]]] = []
+        self.is_host_stopping = is_host_stopping
         self.history = History(lambda: datetime.now(UTC), log)
         self.alarms = Alarms(self.history)
         self.origins = Origins(self._note_origins)
@@ -112,6 +117,12 @@ class Daemon:
         self._timer: asyncio.TimerHandle | None = None
         self.origins.watch(set(self.controller.reconciler.addresses))
         self.runner.configure(setup.checks)
+        if setup.notes:
+            for note in setup.notes:
+                self.history.add("start", "", note)
+        # before peers are told End-of-RIB, whatever is known
+        within = options.complete_within
+        self._loop.call_later(within - min(0.5, within / 10), self._disown)
         self.decide_soon()
 
     async def saved(self) -> bool:
@@ -177,16 +188,40 @@ class Daemon:
         self.alarms.set("reload", f"failed, the configuration before stays in force: {text}")
         self.reloads["failed"] += 1
 
-    async def close(self, message: str = "") -> None:
-        """End checks and sessions; the routes leave."""
+    async def leave(self, reason: str, time_left: float) -> None:
+        """Lead traffic away as services say, and end; `time_left` seconds are the most it may take."""
+        deadline = self._loop.time() + time_left
+        keeps = any(each.on_exit is OnExit.KEEP for each in self.setup.specs.services.values())
+        is_stopping = keeps and await self.is_host_stopping()
+        kept = await lead_away(self, reason, deadline - self._loop.time(), is_stopping)
+        for hook in self.before_end:
+            try:
+                async with asyncio.timeout(max(0.0, deadline - self._loop.time() - RESERVE / 2)):
+                    await hook(frozenset(kept))
+            except Exception as error:  # a mistake of ours must not keep sessions from their end
+                self.history.add("end", "", f"something was not done at the end: {error!r}")
+        if kept:
+            for peer in late_peers(self.controller) & self.setup.peers.keys():
+                self.pool.shut_down(peer, f"rhi ends ({reason})")
+        await self.close(f"rhi ends ({reason})", keep_routes=bool(kept))
+
+    async def close(self, message: str = "", *, keep_routes: bool = False) -> None:
+        """End sessions and checks. The routes leave, unless peers keep them through graceful restart."""
+        if self._is_closed:
+            return
         self._is_closed = True
         if self._timer is not None:
             self._timer.cancel()
         self.conductor.close()
+        # first what others see, then what is only ours
+        await self._loop.run_in_executor(None, self.pool.close, message, keep_routes)
         await self.runner.close()
-        await self._loop.run_in_executor(None, self.pool.close, message)
         if self.keeper is not None:
             await self.keeper.close(KEEP_TIME)
+
+    def _disown(self) -> None:
+        self.controller.disown()
+        self.decide_soon()
 
     def _decide(self) -> None:
         self._is_due = False

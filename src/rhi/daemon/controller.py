@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from rhi.daemon import warm
 from rhi.daemon.alarms import Alarms
 from rhi.daemon.config.build import Setup
 from rhi.daemon.decision.overrides import Action, Override
@@ -19,7 +20,9 @@ from rhi.daemon.drains.machine import Drain, Kind, Pace, State, Step, Target
 from rhi.daemon.drains.saved import decode_drains, decode_overrides, encode_drains, encode_overrides
 from rhi.daemon.history import History
 from rhi.daemon.keeper import Store
+from rhi.daemon.policies import OnCrash
 from rhi.daemon.state import Clocks
+from rhi.daemon.warm import Announced
 from rhi.model.attributes import PathAttributes
 from rhi.model.prefix import Prefix
 from rhi.model.wording import no_such
@@ -93,6 +96,7 @@ class Controller:
         self._alarms = alarms
         self._clocks = clocks
         self._store = store
+        self._adopted: list[Prefix] = []
         self._is_complete = False
 
     def restore(self) -> None:
@@ -110,13 +114,49 @@ class Controller:
         self._forget_unknown()
         store.keep("overrides", self._keep_overrides)
         store.keep("drains", self._keep_drains)
+        store.keep("announced", self._keep_announced)
+        announced = store.take("announced", warm.decode) or []
+        if store.is_same_boot:
+            self._adopt(announced)
+
+    def _adopt(self, announced: list[Announced]) -> None:
+        """Announce what was announced, for services that want that."""
+        specs, now = self.reconciler.specs, self._clocks().monotonic
+        for each in announced:
+            service = specs.services.get(each.service)
+            if service is None or service.on_crash is not OnCrash.WARM or each.prefix not in service.prefixes:
+                continue
+            self.reconciler.adopt(each.prefix, each.attributes, each.service, now)
+            self._adopted.append(each.prefix)
+            self._routes.announce(each.prefix, each.attributes)
+            self._history.add(
+                "route",
+                str(each.prefix),
+                f"announced as before the start (service {each.service})",
+                service=each.service,
+                action="announced",
+                kept_by="",
+            )
+
+    def disown(self) -> None:
+        """Give up what was announced as before the start and no check has confirmed; `decide` acts on it."""
+        now = self._clocks().monotonic
+        for prefix in self._adopted:
+            if self.reconciler.disown(prefix, now):
+                self._history.add("route", str(prefix), "nobody has confirmed it since the start")
+        self._adopted.clear()
+
+    def _keep_announced(self, clocks: Clocks) -> Callable[[], Any]:
+        specs = self.reconciler.specs
+        addresses = self.reconciler.addresses if warm.is_any_warm(specs) else {}
+        return lambda: warm.encode(warm.warm_routes(addresses, specs))
 
     def _keep_overrides(self, clocks: Clocks) -> Callable[[], Any]:
         said = dict(self.overrides)
         return lambda: encode_overrides(said, clocks)
 
     def _keep_drains(self, clocks: Clocks) -> Callable[[], Any]:
-        drains = self.drains.all
+        drains = [each for each in self.drains.all if each.target.kind is not Kind.EXIT]
         return lambda: encode_drains(drains, clocks)
 
     def set_verdict(self, check: str, verdict: Verdict, detail: str) -> None:
@@ -198,7 +238,7 @@ class Controller:
         self._save()
 
     def drain(self, drain: Drain) -> Drain:
-        """Begin a drain of a peer, or of all; a service is drained by an override."""
+        """Begin a drain of a peer, of all, or of what ends; a service is drained by an override."""
         found = self.drains.start(drain, self._clocks().monotonic)
         self._save()
         return found
@@ -242,6 +282,8 @@ class Controller:
                 break
             self._save()
         self._tell_guards()
+        if changes and warm.is_any_warm(self.reconciler.specs):
+            self._save()
         if not self._is_complete and self.reconciler.is_decided:
             self._is_complete = self.drains.sessions.has_begun = True
             self._routes.mark_complete()

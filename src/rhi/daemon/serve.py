@@ -1,18 +1,17 @@
 """`rhi run`: a configuration file at work until a signal ends it.
 
 SIGHUP reads the file again, in turn with reloads over the API; one that is wrong changes nothing. SIGTERM and
-SIGINT end the sessions, with which the routes leave, within a deadline whatever hangs.
+SIGINT have the routes leave as each service says, and end the sessions, within a deadline whatever hangs.
 """
 
 import asyncio
 import contextlib
-import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
 
 from rhi.daemon.app import Daemon, Options, ReloadRefused
 from rhi.daemon.config.build import BuildError, ReadKey, Setup, build
+from rhi.daemon.config.lifecycle import ENDING_TIME, stop_time
 from rhi.daemon.config.load import load
 from rhi.daemon.config.models import ApiSettings, Config
 from rhi.daemon.config.problems import ConfigError
@@ -21,9 +20,7 @@ from rhi.daemon.control.server import Control
 from rhi.daemon.drains.machine import Pace
 from rhi.daemon.logs import Log
 from rhi.daemon.metrics import Metrics
-
-# Seconds from a signal to the end.
-STOP_TIME: Final = 10.0
+from rhi.daemon.signals import Signals
 
 
 def read(file: str, read_key: ReadKey = read_secret) -> tuple[Config, Setup]:
@@ -39,7 +36,7 @@ def read(file: str, read_key: ReadKey = read_secret) -> tuple[Config, Setup]:
         raise ConfigError(file, error.problems, {}) from None
 
 
-async def serve(file: str, log: Log) -> None:
+async def serve(file: str, log: Log, signals: Signals) -> None:
     """Run `file` until a signal.
 
     Raises:
@@ -49,21 +46,24 @@ async def serve(file: str, log: Log) -> None:
     """
     loop = asyncio.get_running_loop()
     config, setup = read(file)
-    stopped, hung_up = asyncio.Event(), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
+    stopped: asyncio.Future[str] = loop.create_future()
+    hung_up = asyncio.Event()
+    signals.stop_time = stop_time(config)
+    signals.on_stop = lambda name: loop.call_soon_threadsafe(stopped.set_result, name)
     parts = AsyncExitStack()
     daemon = Daemon(setup, options_of(config), log)
+    signals.close = daemon.pool.close
+    signals.on_hang_up = lambda: loop.call_soon_threadsafe(hung_up.set)
     parts.push_async_callback(daemon.close)
-    loop.add_signal_handler(signal.SIGHUP, hung_up.set)
     reloads = loop.create_task(_reload_when(hung_up, daemon, file))
     try:
         await parts.enter_async_context(_controlled(daemon, config.api, file, log))
-        await stopped.wait()
-    finally:
-        loop.remove_signal_handler(signal.SIGHUP)
+        reason = await stopped
         reloads.cancel()
-        async with asyncio.timeout(STOP_TIME):
+        await daemon.leave(reason, signals.time_left)
+    finally:
+        reloads.cancel()
+        async with asyncio.timeout(ENDING_TIME):
             await parts.aclose()
 
 

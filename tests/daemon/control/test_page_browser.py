@@ -230,7 +230,7 @@ def test_page_drains_a_peer_and_everything_step_by_step(browser: Browser, home: 
     browser.find("#drain-close").click()
     browser.find("#drain-message").send_keys("back at noon", Keys.ENTER)
     browser.until(lambda: "drain: aging" in row(browser, "peers", "127.0.0.1"))
-    assert steps(browser) == ["marked", "withdrawing", "acknowledging", "*aging", "done"]
+    assert steps(browser) == ["withdrawing", "acknowledging", "*aging", "done"]
     browser.picture("draining-peer")
     browser.find("#peers [aria-label='Undrain peer 127.0.0.1']").click()
     press(browser, Keys.ENTER)

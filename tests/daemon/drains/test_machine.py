@@ -14,6 +14,7 @@ from rhi.daemon.drains.machine import (
     Kind,
     Pace,
     State,
+    Step,
     Target,
     advance,
     begin,
@@ -86,9 +87,7 @@ def test_drain_with_nothing_to_move_does_not_wait() -> None:
 
 
 def test_drain_without_wait_withdraws_at_once() -> None:
-    found = advance(drain(replace(PACE, wait=0.0)), facts(100.0), 100.0)
-
-    assert (found.state, found.steps[-1].text) == (State.WITHDRAWING, "without waiting")
+    assert drain(replace(PACE, wait=0.0)).state is State.WITHDRAWING
 
 
 def test_guard_that_keeps_a_route_holds_the_drain_until_its_deadline() -> None:
@@ -111,7 +110,7 @@ def test_deadline_waits_for_nobody_and_says_who_was_behind() -> None:
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.CANCELLED])
 def test_drain_can_be_cancelled_in_every_state(state: State) -> None:
-    found = begin(drain(), 100.0, "said", state)
+    found = replace(drain(), steps=(Step(state=state, at=100.0, text="said"),))
 
     found = cancel(found, "taken back", 101.0)
 

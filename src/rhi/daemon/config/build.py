@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import Any
 
+from rhi.daemon.config.lifecycle import notes, restart_time
 from rhi.daemon.config.models import Action, Adjust, Config, Peer, PeerSettings, ServiceSettings
 from rhi.daemon.config.problems import Problem
 from rhi.daemon.config.secrets import SecretError, read_secret
@@ -18,6 +19,7 @@ from rhi.daemon.decision.spec import (
     Sharing,
     Specs,
 )
+from rhi.daemon.policies import OnCrash, OnExit
 from rhi.errors import InvalidValueError
 from rhi.model.attributes import Origin, PathAttributes
 from rhi.model.parameters import Parameters, to_router_id
@@ -38,6 +40,7 @@ class Setup:
         specs: for the decision.
         checks: by the names that services know them by.
         keys: of peers, by the file and the variable of the environment that hold them.
+        notes: what is right, and yet may surprise.
     """
 
     router_id: IPv4Address
@@ -47,6 +50,7 @@ class Setup:
     specs: Specs
     checks: Mapping[str, Any]
     keys: Mapping[KeyPlace, bytes] = field(default_factory=dict, repr=False, compare=False)
+    notes: tuple[str, ...] = ()
 
 
 class BuildError(Exception):
@@ -91,6 +95,7 @@ def build(config: Config, read_key: ReadKey = read_secret) -> Setup:
         specs=Specs(services=services, groups=_groups(config), sharing=_sharing(config)),
         checks=checks,
         keys=keys,
+        notes=tuple(notes(config)),
     )
 
 
@@ -124,7 +129,13 @@ def key_settings(config: Config, peer: Peer) -> PeerSettings:
 
 def _parameters(config: Config, peer: Peer, read_key: ReadKey) -> Parameters:
     template = PeerSettings() if peer.template is None else config.templates[peer.template]
-    values: dict[str, Any] = {"as_number": config.as_number, **template.parameters(), **peer.parameters()}
+    kept_for = restart_time(config, peer)
+    values: dict[str, Any] = {
+        "as_number": config.as_number,
+        "graceful_restart": kept_for,
+        **template.parameters(),
+        **peer.parameters(),
+    }
     source = key_settings(config, peer)
     secret = read_key(source.password_file, source.password_env)
     return Parameters(**values) if secret is None else Parameters(**values, password=secret)
@@ -180,6 +191,8 @@ def _service(name: str, settings: ServiceSettings, names: list[str], checks: Map
         damping=None if settings.damping is None else Damping(**settings.damping.model_dump()),
         group=settings.group,
         never_last=settings.never_last,
+        on_exit=OnExit(settings.on_exit),
+        on_crash=OnCrash(settings.on_crash or "withdraw"),
     )
 
 

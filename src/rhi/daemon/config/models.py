@@ -206,6 +206,8 @@ class ServiceSettings(Model):
     group: str = "default"
     share: Literal["all", "any"] = "all"
     never_last: bool = False
+    on_exit: Literal["withdraw", "drain", "keep"] = "withdraw"
+    on_crash: Literal["withdraw", "fail-static", "warm"] | None = None
     origin: Literal["igp", "egp", "incomplete"] = "igp"
     next_hop: str | None = None
     med: Med | None = None
@@ -295,6 +297,8 @@ class Config(Model):
     allow_empty: bool = False
     reload_limit: QuotaField = Quota(percent=Fraction(50))
     state_file: str | None = None
+    restart_time: Duration = 120.0
+    stop_time: Duration | None = None
     drain: DrainSettings = DrainSettings()
     api: ApiSettings = ApiSettings()
     log: LogSettings = LogSettings()

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import rhi
 from rhi.daemon.alarms import Alarms
@@ -34,9 +34,9 @@ from rhi.daemon.drains.machine import Drain
 from rhi.daemon.history import Entry, History
 from rhi.daemon.plan import Plan
 from rhi.daemon.state import Clocks
+from rhi.daemon.warm import attributes_to_json
 from rhi.health.checker import Report
 from rhi.health.runner import Runner
-from rhi.model.attributes import NO_ATTRIBUTES, PathAttributes
 from rhi.model.prefix import Prefix, to_prefix
 from rhi.model.sent import SentRoute
 from rhi.model.status import Status
@@ -148,7 +148,7 @@ def show_drains(source: Source) -> list[DrainView]:
 def show_drain(source: Source, drain: Drain) -> DrainView:
     """One."""
     clocks, controller, until, following = source.clocks(), source.controller, drain.until, drain.next_at()
-    routes, kept = drained_routes(drain.target, controller.reconciler, controller.inputs.overrides)
+    routes, kept = drained_routes(drain, controller.reconciler, controller.inputs.overrides)
     return DrainView(
         drain=str(drain.target),
         kind=drain.target.kind.value,
@@ -247,28 +247,12 @@ def show_route(source: Source, address: Address, services: list[str]) -> RouteVi
     return RouteView(
         route=str(address.prefix),
         is_announced=is_announced,
-        attributes=None if address.attributes is None else show_attributes(address.attributes),
+        attributes=None if address.attributes is None else attributes_to_json(address.attributes),
         since=moment(source.clocks(), address.since) if is_announced or address.since else None,
         service=address.because,
         services=services,
         kept_by=address.kept_by,
     )
-
-
-def show_attributes(attributes: PathAttributes) -> dict[str, Any]:
-    """What is given, by name."""
-    found: dict[str, Any] = {"origin": attributes.origin.name.lower()}
-    for name in PathAttributes.__slots__:
-        value = getattr(attributes, name)
-        if name != "origin" and value != getattr(NO_ATTRIBUTES, name):
-            found[name] = _plain(value)
-    return found
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, tuple):
-        return [str(each) for each in value]
-    return value if isinstance(value, bool | int) else str(value)
 
 
 _STATUS_FIELDS: Final = frozenset(PeerView.model_fields) - {"name", "state", "when"}

@@ -76,7 +76,8 @@ class DrainView(View):
 
     drain: str
     """`service/NAME`, `peer/NAME` or `all`."""
-    kind: Literal["service", "peer", "all"]
+    kind: Literal["service", "peer", "all", "exit"]
+    """`exit`: the daemon ends."""
     name: str
     """Of the service or the peer."""
     state: DrainState

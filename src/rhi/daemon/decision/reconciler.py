@@ -176,6 +176,28 @@ class Reconciler:
             return False
         return None if past.wish is None else past.wish.attributes is not None
 
+    def adopt(self, prefix: Prefix, attributes: PathAttributes, because: str, now: float) -> None:
+        """Take an address as announced by a service before that knows anything; others may say otherwise."""
+        past = self._addresses[prefix]
+        past.now = Address(prefix=prefix, attributes=attributes, since=now, because=because)
+        past.wish = Wish(is_known=True, attributes=attributes, because=because)
+        past.good = attributes
+
+    def disown(self, prefix: Prefix, now: float) -> bool:
+        """Want an adopted address no longer when its services still know nothing; false when any does."""
+        past = self._addresses.get(prefix)
+        names = self._services_of.get(prefix, ())
+        if past is None or past.wish is None or any(self._knows(name) for name in names):
+            return False
+        past.wish = Wish(is_known=True, attributes=None, because=past.now.because)
+        past.failed_at = now
+        self._dirty.add(prefix)
+        return True
+
+    def _knows(self, service: str) -> bool:
+        standing = self.standings.get(service)
+        return standing is not None and standing.is_known
+
     def configure(self, specs: Specs) -> None:
         """Go by other specs from the next decision on; what is remembered of those that stay is kept."""
         self.specs = specs

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Final
 
+from rhi.daemon.policies import OnCrash, OnExit
 from rhi.model.attributes import NO_ATTRIBUTES, PathAttributes
 from rhi.model.communities import Community
 from rhi.model.prefix import Prefix
@@ -145,6 +146,7 @@ class Service:
         damping: None does not damp.
         group: the guard it belongs to.
         never_last: keep its addresses while no other origin of them is seen.
+        on_exit, on_crash: what becomes of its routes when the daemon ends, or dies.
     """
 
     name: str
@@ -160,6 +162,8 @@ class Service:
     damping: Damping | None = None
     group: str = "default"
     never_last: bool = False
+    on_exit: OnExit = OnExit.WITHDRAW
+    on_crash: OnCrash = OnCrash.WITHDRAW
 
     def level_name(self, level: int) -> str:
         """What status calls a level."""

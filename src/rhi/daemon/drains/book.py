@@ -76,10 +76,8 @@ class Drains:
         before = self._drains.pop(drain.target, None)
         if before is not None:
             self._end(before, f"another begins, {drain}", now)
-        state = before.state if before is not None and before.state.has_withdrawn else State.MARKED
-        if state.is_end:
-            state = State.WITHDRAWING
-        found = self._drains[drain.target] = begin(drain, now, str(drain), state)
+        has_withdrawn = before is not None and before.state.has_withdrawn
+        found = self._drains[drain.target] = begin(drain, now, str(drain), has_withdrawn=has_withdrawn)
         self._tell(found, found.steps[-1])
         return found
 
@@ -129,6 +127,20 @@ class Drains:
         instants = [drain.next_at() for drain in self._drains.values()]
         return min((instant for instant in instants if instant is not None), default=None)
 
+    def holds(self, service: str) -> bool:
+        """Whether a drain has withdrawn the routes of a service, and that has yet to age.
+
+        Until then its addresses have to stay on the host: packets are on their way.
+        """
+        return any(
+            drain.state in (State.WITHDRAWING, State.ACKNOWLEDGING, State.AGING)
+            and (
+                drain.target in (ALL, Target(Kind.SERVICE, service))
+                or (drain.target.kind is Kind.EXIT and service in drain.services)
+            )
+            for drain in self._drains.values()
+        )
+
     @property
     def needs_acknowledgement(self) -> bool:
         """Any waits for what peers have acknowledged."""
@@ -141,11 +153,11 @@ class Drains:
         if not self._drains:
             return said
         found = {name: self._shaped(name, override) for name, override in said.items()}
-        whole = self._drains.get(ALL)
-        if whole is not None:
-            word = _word(whole)
-            for name in services:
-                found[name] = _merged(found.get(name), word, whole)
+        for whole in self._drains.values():
+            if whole.target.kind in (Kind.ALL, Kind.EXIT):
+                word = _word(whole)
+                for name in services if whole.target.kind is Kind.ALL else whole.services:
+                    found[name] = _merged(found.get(name), word, whole)
         return found
 
     def parameters(self, peers: Mapping[str, Parameters]) -> dict[str, Parameters]:
@@ -179,7 +191,7 @@ class Drains:
         flush, target = self.sessions.flush, drain.target
         behind = {} if flush is None else flush.behind
         heard = set(self.sessions.established)
-        announced, kept = drained_routes(target, reconciler, overrides)
+        announced, kept = drained_routes(drain, reconciler, overrides)
         left = len(announced)
         if target.kind is Kind.PEER:
             heard &= {target.name}
@@ -200,18 +212,21 @@ class Drains:
 
 
 def drained_routes(
-    target: Target, reconciler: Reconciler, overrides: Mapping[str, Override]
+    drain: Drain, reconciler: Reconciler, overrides: Mapping[str, Override]
 ) -> tuple[list[Prefix], str]:
-    """Routes that a drain of the target leads traffic away from and that are announced, and what keeps them.
+    """Routes that a drain leads traffic away from and that are announced, and what keeps them.
 
     An address that another service wants by itself (`share = "any"`, a later override) is not among them.
     """
+    target = drain.target
     if target.kind is Kind.SERVICE:
         service = reconciler.specs.services.get(target.name)
         addresses = [reconciler.address(prefix) for prefix in (service.prefixes if service else ())]
     else:
         addresses = list(reconciler.addresses.values())
     found = [each for each in addresses if each is not None and each.attributes is not None]
+    if target.kind is Kind.EXIT:
+        found = [each for each in found if each.because in drain.services]
     if target.kind is not Kind.PEER:
         found = [each for each in found if _is_drained(overrides.get(each.because))]
     kept = sorted({f"kept by {each.kept_by}" for each in found if each.kept_by})
@@ -238,7 +253,8 @@ def _merged(own: Override | None, word: Override, whole: Drain) -> Override:
     """What counts for a service of which something has been said by itself."""
     if own is None:
         return word
-    if own.at > word.at or own.action is Action.WITHDRAW:
+    is_later = own.at > word.at and whole.target.kind is not Kind.EXIT
+    if is_later or own.action is Action.WITHDRAW:
         return own
     if whole.state.has_withdrawn:
         return word

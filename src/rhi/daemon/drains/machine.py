@@ -108,18 +108,19 @@ class Kind(enum.Enum):
     SERVICE = "service"
     PEER = "peer"
     ALL = "all"
+    EXIT = "exit"  # the daemon ends
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A service, a peer, or all; as text `service/NAME`, `peer/NAME`, `all`."""
+    """A service, a peer, or all; as text `service/NAME`, `peer/NAME`, `all`. What ends is `exit/NAME`."""
 
     kind: Kind
     name: str = ""
 
     @classmethod
     def parse(cls, text: str) -> "Target":
-        """From text.
+        """What can be asked for, from text.
 
         Raises:
             ValueError: it is none of the three.
@@ -182,6 +183,7 @@ class Drain:
         is_forced: also against guards.
         closes: at the end the peer's session ends, and stays so.
         message: for the peer's operators (RFC 9003), with `closes`.
+        services: whose routes leave, at the end of the daemon.
         steps: all so far, the current one last.
     """
 
@@ -194,6 +196,7 @@ class Drain:
     is_forced: bool = False
     closes: bool = False
     message: str = ""
+    services: frozenset[str] = frozenset()
 
     @property
     def state(self) -> State:
@@ -234,8 +237,10 @@ class Drain:
         return f"by {self.by}" + (f": {self.reason}" if self.reason else "")
 
 
-def begin(drain: Drain, now: float, text: str, state: State = State.MARKED) -> Drain:
-    """The drain with its first step."""
+def begin(drain: Drain, now: float, text: str, *, has_withdrawn: bool = False) -> Drain:
+    """The drain with its first step; `has_withdrawn`: another of the same has gone that far."""
+    # what needs no waiting needs no marks either
+    state = State.WITHDRAWING if has_withdrawn or drain.pace.wait == 0 else State.MARKED
     return replace(drain, steps=(Step(state=state, at=now, text=text),))
 
 
@@ -264,8 +269,7 @@ def _causes(drain: Drain, facts: Facts, now: float) -> set[Cause]:
     is_over = over is not None and now >= over
     entered = drain.steps[-1].at
     found = {
-        # what needs no waiting needs no marks either
-        Cause.MOOT: facts.is_moot or drain.pace.wait == 0,
+        Cause.MOOT: facts.is_moot,
         Cause.ACKNOWLEDGED: facts.flushed_at is not None and facts.flushed_at >= entered and not facts.behind,
         Cause.LATE: is_over,
         Cause.OVER: is_over,
@@ -288,8 +292,6 @@ def _over_at(drain: Drain) -> float | None:
 
 
 def _text(drain: Drain, cause: Cause, facts: Facts) -> str:
-    if cause is Cause.MOOT and drain.pace.wait == 0 and not facts.is_moot:
-        return "without waiting"
     text = cause.value
     if cause is Cause.DEADLINE and drain.state is State.WITHDRAWING and facts.left:
         text += f" with {facts.left} routes left" + (f": {facts.kept}" if facts.kept else "")

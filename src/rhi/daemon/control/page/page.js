@@ -27,6 +27,8 @@ class Page {
   #dirty = { services: new Set(), checks: new Set() };
   #timer = 0;
   #failures = 0;
+  #wanted = null; // of the next refresh
+  #refreshing = null; // the one under way
 
   constructor() {
     const orders = new Orders(this.#client, (said) => {
@@ -41,8 +43,8 @@ class Page {
       },
     });
     setInterval(() => this.#tick(), TICK);
-    setInterval(() => this.#isAsking && !document.hidden && this.#refresh({ lists: this.#areListsDue() }), EVERY);
-    document.addEventListener("visibilitychange", () => !document.hidden && this.#isAsking && this.#refresh({ lists: true }));
+    setInterval(() => this.#askAgain(), EVERY);
+    document.addEventListener("visibilitychange", () => this.#askAgain(true));
   }
 
   start() {
@@ -141,34 +143,55 @@ class Page {
     }
   }
 
+  // What has no events; a page that nobody sees can wait.
+  #askAgain(isSeenAgain = false) {
+    if (!this.#isAsking || document.hidden || this.#refreshing) return;
+    this.#refresh({ lists: isSeenAgain || this.#areListsDue() });
+  }
+
   #areListsDue() {
     // long lists cost more, and are asked for less often
     const size = this.#view.services.size + this.#view.checks.size;
     return Date.now() - this.#listsAt >= Math.max(EVERY, size * 20);
   }
 
-  async #refresh({ lists = false, history = !this.#isLive } = {}) {
-    try {
-      const status = await this.#client.ask("GET", "v1/status");
-      const isAnother = status.started !== this.#started;
+  // One at a time; what is wanted in the meantime comes after it, once.
+  #refresh({ lists = false, history = !this.#isLive } = {}) {
+    this.#wanted = { lists: lists || this.#wanted?.lists, history: history || this.#wanted?.history };
+    this.#refreshing ??= this.#refreshAll().finally(() => (this.#refreshing = null));
+    return this.#refreshing;
+  }
+
+  async #refreshAll() {
+    while (this.#wanted) {
+      const wanted = this.#wanted;
+      this.#wanted = null;
+      try {
+        await this.#refreshOnce(wanted);
+      } catch (error) {
+        this.#trouble(error);
+      }
+    }
+  }
+
+  async #refreshOnce({ lists, history }) {
+    const status = await this.#client.ask("GET", "v1/status");
+    const isAnother = status.started !== this.#started;
+    this.#view.status(status, await this.#client.list("v1/peers"));
+    this.#heard();
+    this.#isLost = false;
+    if (this.#isLive) this.#view.live();
+    else this.#view.polling();
+    if (history || isAnother) {
+      const { items } = await this.#client.ask("GET", "v1/history?limit=500");
+      this.#view.history(items, isAnother);
       this.#started = status.started;
-      const peers = await this.#client.list("v1/peers");
-      if (lists || isAnother) {
-        this.#listsAt = Date.now();
-        this.#view.services.replace(await this.#client.list("v1/services"));
-        this.#view.checks.replace(await this.#client.list("v1/checks"));
-      }
-      if (history || isAnother) {
-        const { items } = await this.#client.ask("GET", "v1/history?limit=500");
-        this.#view.history(items, isAnother);
-      }
-      this.#view.status(status, peers);
-      this.#heard();
-      this.#isLost = false;
-      if (this.#isLive) this.#view.live();
-      else this.#view.polling();
-    } catch (error) {
-      this.#trouble(error);
+    }
+    // long lists come after what is short
+    if (lists || isAnother) {
+      this.#listsAt = Date.now();
+      this.#view.services.replace(await this.#client.list("v1/services"));
+      this.#view.checks.replace(await this.#client.list("v1/checks"));
     }
   }
 

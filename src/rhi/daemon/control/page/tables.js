@@ -6,7 +6,7 @@ const ROWS = 25;
 
 // columns: [{ name, fill(cell, item), isHead }]; rank: what is smaller comes first.
 export class Table {
-  #items = new Map();
+  #items = null; // a map; none before the first have come
   #columns;
   #key;
   #rank;
@@ -36,11 +36,7 @@ export class Table {
   }
 
   get size() {
-    return this.#items.size;
-  }
-
-  get(key) {
-    return this.#items.get(key);
+    return this.#items?.size ?? 0;
   }
 
   replace(items) {
@@ -49,15 +45,17 @@ export class Table {
   }
 
   change(items) {
+    if (!this.#items) return; // they are on their way
     for (const item of items) this.#items.set(this.#key(item), item);
     this.show();
   }
 
   remove(key) {
-    this.#items.delete(key);
+    this.#items?.delete(key);
   }
 
   show() {
+    if (!this.#items) return;
     const { filter, troubled, table, tools, pager, shown, back, on, none } = this.#parts;
     const found = this.#found(filter.value.trim().toLowerCase(), troubled.checked);
     const pages = Math.max(1, Math.ceil(found.length / ROWS));
@@ -124,7 +122,8 @@ function build(section, noun, caption, columns) {
     element("thead", { role: "rowgroup" }, element("tr", { role: "row" }, ...heads)),
     body,
   );
-  const none = element("p", { class: "quiet" });
+  const none = element("p", { class: "quiet" }, "Asking…");
+  for (const part of [tools, table, pager]) part.hidden = true; // until there is something in them
   section.append(tools, table, none, pager);
   return { filter, troubled, back, on, shown, pager, tools, table, body, none };
 }

@@ -6,8 +6,8 @@ SIGINT have the routes leave as each service says, and end the sessions, within 
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from rhi.daemon.app import Daemon, Options, ReloadRefused
 from rhi.daemon.config.build import BuildError, ReadKey, Setup, build
@@ -19,7 +19,9 @@ from rhi.daemon.config.secrets import read_secret
 from rhi.daemon.control.server import Control
 from rhi.daemon.drains.machine import Pace
 from rhi.daemon.logs import Log
+from rhi.daemon.manager import Manager
 from rhi.daemon.metrics import Metrics
+from rhi.daemon.notify import Notifier
 from rhi.daemon.signals import Signals
 
 
@@ -52,14 +54,17 @@ async def serve(file: str, log: Log, signals: Signals) -> None:
     signals.on_stop = lambda name: loop.call_soon_threadsafe(stopped.set_result, name)
     parts = AsyncExitStack()
     daemon = Daemon(setup, options_of(config), log)
+    manager = Manager(daemon, Notifier.from_environment(), config.complete_within)
+    parts.callback(manager.close)
     signals.close = daemon.pool.close
     signals.on_hang_up = lambda: loop.call_soon_threadsafe(hung_up.set)
     parts.push_async_callback(daemon.close)
-    reloads = loop.create_task(_reload_when(hung_up, daemon, file))
+    reloads = loop.create_task(_reload_when(hung_up, daemon, file, manager.reloading))
     try:
         await parts.enter_async_context(_controlled(daemon, config.api, file, log))
         reason = await stopped
         reloads.cancel()
+        manager.stopping(signals.time_left)
         await daemon.leave(reason, signals.time_left)
     finally:
         reloads.cancel()
@@ -89,12 +94,18 @@ async def reload(daemon: Daemon, file: str) -> None:
             daemon.reload(setup)
 
 
-async def _reload_when(hung_up: asyncio.Event, daemon: Daemon, file: str) -> None:
+async def _reload_when(
+    hung_up: asyncio.Event,
+    daemon: Daemon,
+    file: str,
+    around: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext,
+) -> None:
     while True:
         await hung_up.wait()
         hung_up.clear()
         try:
-            await reload(daemon, file)
+            async with around():
+                await reload(daemon, file)
         except Exception as error:
             # a mistake of ours must neither end the daemon nor keep it from the next file
             daemon.reload_failed(f"internal error: {error!r}")

@@ -19,6 +19,7 @@ GROUPS: Final = {
     "the daemon": {
         "run": "announce what is healthy, as a configuration file says",
         "check": "tell all that is wrong with a configuration file",
+        "doctor": "tell what on this host keeps a configuration from working",
         "import": "print the configuration that does what another program was told to do",
         "sample": "print the router's side of a configuration, for a router of your choice",
     },

@@ -1,0 +1,54 @@
+"""One thing that is wrong with a configuration on a host."""
+
+import enum
+from dataclasses import dataclass
+from typing import Any
+
+
+class Severity(enum.Enum):
+    """How bad it is; the worst first."""
+
+    ERROR = "error"  # something will not work
+    WARNING = "warning"  # something may not do what is meant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What it is, and the remedy.
+
+    Attributes:
+        code: names the kind of finding, for programs.
+        subject: what it is about, such as `peer 192.0.2.1` or `listen 0.0.0.0:179`.
+        text: one sentence.
+        remedy: what to do.
+    """
+
+    severity: Severity
+    code: str
+    subject: str
+    text: str
+    remedy: str
+
+    def line(self) -> str:
+        """For people."""
+        return f"{self.severity.value}: {self.subject}: {self.text}; {self.remedy}"
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "severity": self.severity.value,
+            "code": self.code,
+            "subject": self.subject,
+            "text": self.text,
+            "remedy": self.remedy,
+        }
+
+
+def error(code: str, subject: str, text: str, remedy: str) -> Finding:
+    """Something that will not work."""
+    return Finding(severity=Severity.ERROR, code=code, subject=subject, text=text, remedy=remedy)
+
+
+def warning(code: str, subject: str, text: str, remedy: str) -> Finding:
+    """Something that may not do what is meant."""
+    return Finding(severity=Severity.WARNING, code=code, subject=subject, text=text, remedy=remedy)

@@ -1,0 +1,83 @@
+"""Whether traffic follows the routes to this host, is taken here, and ends when it should. Pure."""
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, ip_address
+
+from rhi.daemon.config.build import Setup
+from rhi.daemon.config.models import Config
+from rhi.daemon.doctor.finding import Finding, warning
+from rhi.daemon.doctor.system import LOOPBACK, System
+from rhi.model.prefix import IPAddress, Prefix
+
+# Addresses that a sentence names.
+_NAMED = 3
+
+
+def traffic(config: Config, setup: Setup, system: System) -> Iterator[Finding]:
+    """All of this kind."""
+    absent = {name: _absent(service.prefixes, system) for name, service in setup.specs.services.items()}
+    for name, addresses in absent.items():
+        if addresses and not _is_owned(config, name):
+            yield _not_here(name, addresses, system)
+    yield from _reverse_path(setup, system)
+    yield from _graceful_restart(setup, [name for name in absent if absent[name]])
+
+
+def _absent(prefixes: tuple[Prefix, ...], system: System) -> list[IPAddress]:
+    """Single addresses that no interface has."""
+    hosts = (each for each in prefixes if each.length == 8 * each.family.size)
+    addresses = (ip_address(each.packed) for each in hosts)
+    return [each for each in addresses if not system.has(each)]
+
+
+def _is_owned(config: Config, service: str) -> bool:
+    """The daemon puts the addresses on an interface itself."""
+    return getattr(config.services[service], "address_mode", "none") == "own"
+
+
+def _not_here(service: str, addresses: list[IPAddress], system: System) -> Finding:
+    names = ", ".join(map(str, addresses[:_NAMED]))
+    more = f" and {len(addresses) - _NAMED} more" if len(addresses) > _NAMED else ""
+    are, first = "is" if len(addresses) == 1 else "are", addresses[0]
+    forwards = system.number("net/ipv4/ip_forward" if first.version == 4 else "net/ipv6/conf/all/forwarding")
+    elsewhere = ", unless this host passes them on" if forwards else ""
+    return warning(
+        "address-absent", f"service {service}",
+        f"{names}{more} {are} on no interface of this host, so traffic to {'it' if are == 'is' else 'them'} "
+        f"is drawn here and refused{elsewhere}",
+        f"add it: ip address add {first}/{first.max_prefixlen} dev {LOOPBACK}",
+    )  # fmt: skip
+
+
+def _reverse_path(setup: Setup, system: System) -> Iterator[Finding]:
+    """Strict filtering (RFC 3704 §2.2) where traffic may come in on one of several interfaces."""
+    is_ipv4 = any(each.family.size == 4 for one in setup.specs.services.values() for each in one.prefixes)
+    uplinks = [
+        name
+        for name, interface in system.interfaces.items()
+        if name != LOOPBACK and interface.is_up
+        and any(isinstance(each.ip, IPv4Address) and not each.ip.is_loopback for each in interface.addresses)
+    ]  # fmt: skip
+    if not is_ipv4 or len(uplinks) < 2:
+        return
+    for name in uplinks:
+        values = [system.number(f"net/ipv4/conf/{each}/rp_filter") or 0 for each in ("all", name)]
+        if max(values) == 1:
+            yield warning(
+                "rp-filter", f"interface {name}", "drops packets whose way back is another interface "
+                "(rp_filter = 1), as it may be with several uplinks",
+                f"set net.ipv4.conf.{name}.rp_filter = 2",
+            )  # fmt: skip
+
+
+def _graceful_restart(setup: Setup, absent: list[str]) -> Iterator[Finding]:
+    """Routes that a peer keeps while this daemon is away need a data path that stays."""
+    for name, parameters in setup.peers.items():
+        seconds = parameters.graceful_restart
+        if seconds and absent:
+            yield warning(
+                "restart-path", f"peer {name}",
+                f"keeps routes for {seconds} s while the daemon is away, and the addresses of service "
+                f"{', '.join(absent[:_NAMED])} are not on this host to be served meanwhile",
+                "put them on lo for good, or leave graceful_restart out",
+            )  # fmt: skip

@@ -15,7 +15,7 @@ from rhi.daemon.history import Entry, History
 from rhi.daemon.keeper import Sections
 from rhi.daemon.state import Clocks, StateError, StateFile
 from rhi.model.attributes import PathAttributes
-from rhi.model.prefix import Prefix
+from rhi.model.prefix import Prefix, to_prefix
 from tests.daemon.decision.build import DOWN, STALE, UP, address, service, specs
 
 
@@ -308,3 +308,31 @@ def test_controller_forgets_the_verdicts_of_checks_that_are_gone() -> None:
 
     assert desk.controller.verdicts == {}
     assert desk.alarms.all == []
+
+
+def test_controller_clears_the_alarm_of_a_guard_that_a_reload_takes_away() -> None:
+    group = Group(name="dns", floor=Quota(count=1))
+    desk = Desk(setup(service("dns", address(1), group="dns"), groups=(group,)))
+    for verdict in (UP, DOWN):
+        desk.controller.set_verdict("dns", verdict, "")
+        desk.controller.decide()
+    assert [alarm.subject for alarm in desk.alarms.all] == ["guard dns"]
+
+    desk.controller.configure(setup(service("dns", address(1))))
+    desk.controller.decide()
+
+    assert desk.alarms.all == []
+
+
+def test_controller_hears_of_other_origins() -> None:
+    desk = Desk(setup(service("dns", address(1), never_last=True)))
+    for verdict in (UP, DOWN):
+        desk.controller.set_verdict("dns", verdict, "")
+        desk.controller.decide()
+    desk.take()
+
+    desk.controller.set_origin(to_prefix(address(1)), is_elsewhere=True)
+    desk.controller.decide()
+
+    assert desk.take() == [("withdraw", "203.0.113.1")]
+    assert desk.controller.inputs.other_origins == {to_prefix(address(1))}

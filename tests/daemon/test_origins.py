@@ -4,24 +4,25 @@ from rhi.model.prefix import Prefix, to_prefix
 OURS, OTHER = to_prefix("203.0.113.1"), to_prefix("198.51.100.1")
 
 
-def make() -> tuple[Origins, list[set[Prefix]]]:
-    told: list[set[Prefix]] = []
-    origins = Origins(told.append)
+def make() -> tuple[Origins, list[tuple[Prefix, bool]]]:
+    told: list[tuple[Prefix, bool]] = []
+    origins = Origins(lambda prefix, is_shown: told.append((prefix, is_shown)))
     origins.watch({OURS})
     return origins, told
 
 
-def test_origins_tell_what_is_shown_by_anybody_and_only_what_is_new() -> None:
+def test_origins_tell_when_the_first_peer_shows_an_address_and_when_the_last_does_so_no_longer() -> None:
     origins, told = make()
 
     origins.route("a", OURS, is_there=True)
     origins.route("a", OURS, is_there=True)
     origins.route("b", OURS, is_there=True)
     origins.route("a", OURS, is_there=False)
+    assert told == [(OURS, True)]
     origins.route("b", OURS, is_there=False)
     origins.route("b", OURS, is_there=False)
 
-    assert told == [{OURS}, {OURS}, {OURS}, set()]
+    assert told == [(OURS, True), (OURS, False)]
 
 
 def test_origins_remember_nothing_but_what_is_watched() -> None:
@@ -32,7 +33,7 @@ def test_origins_remember_nothing_but_what_is_watched() -> None:
     origins.watch({OTHER})
     origins.peer_down("a")
 
-    assert told == [{OURS}]
+    assert told == [(OURS, True), (OURS, False)]
     assert not origins.is_watched(OURS)
 
 
@@ -43,4 +44,4 @@ def test_origins_forget_what_a_lost_peer_showed() -> None:
     origins.peer_down("b")
     origins.peer_down("a")
 
-    assert told == [{OURS}, set()]
+    assert told == [(OURS, True), (OURS, False)]

@@ -97,7 +97,7 @@ class Daemon:
         self.is_host_stopping = is_host_stopping
         self.history = History(lambda: datetime.now(UTC), log)
         self.alarms = Alarms(self.history)
-        self.origins = Origins(self._note_origins)
+        self.origins = Origins(self._note_origin)
         self.pool = rhi.Pool(
             setup.router_id,
             dict(setup.peers),
@@ -250,8 +250,8 @@ class Daemon:
         for tell in self.on_report:
             tell(report)
 
-    def _note_origins(self, others: set[rhi.Prefix]) -> None:
-        self.controller.other_origins = others
+    def _note_origin(self, prefix: rhi.Prefix, is_elsewhere: bool) -> None:
+        self.controller.set_origin(prefix, is_elsewhere=is_elsewhere)
         self.decide_soon()
 
     def take_route(self, peer: str, prefix: rhi.Prefix, is_there: bool) -> None:

@@ -4,15 +4,17 @@ The controller owns the reconciler and everything that tells what it did: histor
 does no waiting of its own: `decide` says when it wants to be asked again. All methods belong to one thread.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from rhi.daemon import warm
 from rhi.daemon.alarms import Alarms
 from rhi.daemon.config.build import Setup
+from rhi.daemon.decision.deadlines import Deadlines
 from rhi.daemon.decision.overrides import Action, Override
-from rhi.daemon.decision.reconciler import Change, Inputs, Reconciler
+from rhi.daemon.decision.reconciler import Inputs, Reconciler, Touched
+from rhi.daemon.decision.routes import Change
 from rhi.daemon.decision.spec import Presence, Verdict
 from rhi.daemon.decision.standing import Standing
 from rhi.daemon.drains.book import Drains
@@ -65,11 +67,8 @@ class Controller:
 
     Attributes:
         reconciler: for those who read; only the controller changes it.
-        verdicts: by check.
-        overrides: by service.
         pace: of drains, where nothing else is said.
         drains: of services, peers, or all; a service's stands beside its override.
-        other_origins: addresses that peers show from somewhere else; whoever hears of them changes it.
         presence: of addresses that are only announced while they are on this host; whoever minds them
             replaces it.
     """
@@ -85,11 +84,15 @@ class Controller:
     ) -> None:
         self.reconciler = Reconciler(setup.specs)
         self._peers: Collection[str] = setup.peers
-        self.verdicts: dict[str, Verdict] = {}
-        self.overrides: dict[str, Override] = {}
+        self._verdicts: dict[str, Verdict] = {}
+        self._said: dict[str, Override] = {}
+        self._expiry = Deadlines()
+        self._in_force: Mapping[str, Override] = self._said
+        self._shaped_by: list[Drain] = []
+        self._other_origins: set[Prefix] = set()
+        self._touched = Touched()
         self.pace = Pace()
         self.drains = Drains(self._tell_drain)
-        self.other_origins: set[Prefix] = set()
         self.presence: Mapping[Prefix, Presence] = {}
         self._routes = routes
         self._history = history
@@ -99,16 +102,27 @@ class Controller:
         self._adopted: list[Prefix] = []
         self._is_complete = False
 
+    @property
+    def verdicts(self) -> Mapping[str, Verdict]:
+        """By check."""
+        return self._verdicts
+
+    @property
+    def overrides(self) -> Mapping[str, Override]:
+        """What operators have said, by service; drains may make more or less of it."""
+        return self._said
+
     def restore(self) -> None:
         """Take over what operators said before the last end."""
         store, clocks = self._store, self._clocks()
         if store is None:
             return
-        self.overrides = store.take("overrides", lambda found: decode_overrides(found, clocks)) or {}
-        for name, override in self.overrides.items():
+        restored = store.take("overrides", lambda found: decode_overrides(found, clocks)) or {}
+        for name, override in restored.items():
+            self._say(name, override)
             self._history.add("override", name, f"still in force: {override}")
         self.drains.restore(store.take("drains", lambda found: decode_drains(found, clocks)) or [])
-        for name, override in self.overrides.items():
+        for name, override in restored.items():
             if override.action is Action.DRAIN and self.drains.of_service(name) is None:
                 self._start_drain(name, override)
         self._forget_unknown()
@@ -152,7 +166,7 @@ class Controller:
         return lambda: warm.encode(warm.warm_routes(addresses, specs))
 
     def _keep_overrides(self, clocks: Clocks) -> Callable[[], Any]:
-        said = dict(self.overrides)
+        said = dict(self._said)
         return lambda: encode_overrides(said, clocks)
 
     def _keep_drains(self, clocks: Clocks) -> Callable[[], Any]:
@@ -161,8 +175,9 @@ class Controller:
 
     def set_verdict(self, check: str, verdict: Verdict, detail: str) -> None:
         """What a check says now; `decide` acts on it."""
-        before = self.verdicts.get(check, Verdict.UNKNOWN)
-        self.verdicts[check] = verdict
+        before = self._verdicts.get(check, Verdict.UNKNOWN)
+        self._verdicts[check] = verdict
+        self._touched.checks.add(check)
         if verdict is not before:
             text = f"{before.value} -> {verdict.value}" + (f": {detail}" if detail else "")
             self._history.add("check", check, text, before=before.value, after=verdict.value, detail=detail)
@@ -171,7 +186,8 @@ class Controller:
     def forget_checks(self, names: set[str]) -> None:
         """Checks that are no longer configured."""
         for name in names:
-            self.verdicts.pop(name, None)
+            self._verdicts.pop(name, None)
+            self._touched.checks.add(name)
             self._alarms.set(f"check {name}", None)
 
     def override(
@@ -206,7 +222,7 @@ class Controller:
             drain_time=drain_time,
             is_forced=is_forced,
         )
-        self.overrides[service] = override
+        self._say(service, override)
         self._history.add("override", service, str(override), action=action.value, by=by, reason=reason)
         if action is Action.DRAIN:
             self._start_drain(service, override, pace)
@@ -222,17 +238,26 @@ class Controller:
             UnknownService: there is none of this name.
         """
         self._check_service(service)
-        override = self.overrides.pop(service, None)
+        override = self._said.get(service)
         if override is None:
             return False
+        self._say(service, None)
         self._history.add("override", service, f"taken back by {by}: {override}", by=by)
         self.drains.end(Target(Kind.SERVICE, service), f"taken back by {by}", self._clocks().monotonic)
         self._save()
         return True
 
+    def set_origin(self, prefix: Prefix, *, is_elsewhere: bool) -> None:
+        """Whether peers show an address from somewhere else; `decide` acts on it."""
+        (self._other_origins.add if is_elsewhere else self._other_origins.discard)(prefix)
+        self._touched.addresses.add(prefix)
+
     def configure(self, setup: Setup) -> None:
         """Go by another configuration; `decide` acts on it."""
+        for name in self.reconciler.specs.groups.keys() - setup.specs.groups.keys():
+            self._alarms.set(f"guard {name}", None)
         self.reconciler.configure(setup.specs)
+        self._shaped_by = []  # a drain of everything concerns other services now
         self._peers = setup.peers
         self._forget_unknown()
         self._save()
@@ -248,7 +273,7 @@ class Controller:
         drain = self.drains.end(target, f"taken back by {by}", self._clocks().monotonic)
         if drain is not None:
             if target.kind is Kind.SERVICE:
-                self.overrides.pop(target.name, None)
+                self._say(target.name, None)
             self._save()
         return drain
 
@@ -256,11 +281,20 @@ class Controller:
     def inputs(self) -> Inputs:
         """What the next decision goes by."""
         return Inputs(
-            verdicts=self.verdicts,
-            overrides=self.drains.overrides(self.overrides, self.reconciler.specs.services),
-            other_origins=self.other_origins,
+            verdicts=self._verdicts,
+            overrides=self._overrides_in_force(),
+            other_origins=self._other_origins,
             presence=self.presence,
         )
+
+    def _overrides_in_force(self) -> Mapping[str, Override]:
+        """What has been said as drains shape it; worked out again when either is not what it was."""
+        drains, services = self.drains.all, self.reconciler.specs.services
+        if self._touched.services or drains != self._shaped_by:
+            before, self._shaped_by = self._in_force, drains
+            self._in_force = self.drains.overrides(self._said, services)
+            self._touched.services.update(_different(before, self._in_force))
+        return self._in_force
 
     def decide(self) -> Decided:
         """Bring the routes to what they should be now."""
@@ -270,18 +304,19 @@ class Controller:
         wishes: set[Prefix] = set()
         while True:
             inputs = self.inputs
-            outcome = self.reconciler.decide(inputs, now)
+            touched, self._touched = self._touched, Touched()
+            outcome = self.reconciler.decide(inputs, now, touched)
             for change in outcome.changes:
                 self._act(change)
             for standing in outcome.standings:
                 self._tell_standing(standing)
             changes += outcome.changes
             wishes |= outcome.wishes
+            self._tell_guards(outcome.groups)
             # what drains have asked for so far is decided: do they ask for more?
             if not self.drains.advance(self.reconciler, inputs.overrides, now):
                 break
             self._save()
-        self._tell_guards()
         if changes and warm.is_any_warm(self.reconciler.specs):
             self._save()
         if not self._is_complete and self.reconciler.is_decided:
@@ -315,23 +350,35 @@ class Controller:
             "service", standing.service, f"{standing.level_name} ({steps})", level=standing.level_name
         )
 
-    def _tell_guards(self) -> None:
-        for name, guarded in self.reconciler.guards.items():
-            text = "; ".join(f"{rule}: {why}" for rule, why in guarded.tripped.items())
+    def _tell_guards(self, groups: Iterable[str]) -> None:
+        for name in groups:
+            tripped = self.reconciler.guard(name).tripped
+            text = "; ".join(f"{rule}: {why}" for rule, why in tripped.items())
             self._alarms.set(f"guard {name}", text or None)
+
+    def _say(self, service: str, override: Override | None) -> None:
+        """Have an override from now on, or none."""
+        if override is None:
+            self._said.pop(service, None)
+        else:
+            self._said[service] = override
+        self._expiry.set(service, None if override is None else override.until)
+        self._touched.services.add(service)
 
     def _forget_unknown(self) -> None:
         """What has been said of services and peers that are not configured any more."""
         services = self.reconciler.specs.services
-        for name in self.overrides.keys() - services.keys():
-            self._history.add("override", name, f"over, with its service: {self.overrides.pop(name)}")
-        drained = {name for name, each in self.overrides.items() if each.action is Action.DRAIN}
+        for name in self._said.keys() - services.keys():
+            self._history.add("override", name, f"over, with its service: {self._said[name]}")
+            self._say(name, None)
+        drained = {name for name, each in self._said.items() if each.action is Action.DRAIN}
         self.drains.forget(drained, self._peers, self._clocks().monotonic)
 
     def _expire(self, now: float) -> None:
-        over = [name for name, override in self.overrides.items() if override.is_over(now)]
+        over = self._expiry.take_due(now)
         for name in over:
-            self._history.add("override", name, f"has run out: {self.overrides.pop(name)}")
+            self._history.add("override", name, f"has run out: {self._said[name]}")
+            self._say(name, None)
         if self.drains.expire(now) or over:
             self._save()
 
@@ -371,3 +418,10 @@ class Controller:
     def _save(self) -> None:
         if self._store is not None:
             self._store.changed()
+
+
+def _different(before: Mapping[str, object], after: Mapping[str, object]) -> set[str]:
+    """Keys whose values differ."""
+    if before is after:
+        return set()
+    return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}

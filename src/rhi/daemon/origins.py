@@ -13,8 +13,8 @@ from rhi.model.prefix import Prefix
 class Origins:
     """Addresses that peers show, by peer."""
 
-    def __init__(self, tell: Callable[[set[Prefix]], None]) -> None:
-        """`tell` gets all addresses that any peer shows, whenever that changes."""
+    def __init__(self, tell: Callable[[Prefix, bool], None]) -> None:
+        """`tell` gets an address, and whether any peer shows it, whenever that changes."""
         self._tell = tell
         self._watched: frozenset[Prefix] = frozenset()
         self._shown_by: dict[Prefix, set[str]] = {}
@@ -22,8 +22,9 @@ class Origins:
     def watch(self, addresses: set[Prefix]) -> None:
         """Remember these addresses, and forget others."""
         self._watched = frozenset(addresses)
-        for prefix in [prefix for prefix in self._shown_by if prefix not in addresses]:
+        for prefix in self._shown_by.keys() - addresses:
             del self._shown_by[prefix]
+            self._tell(prefix, False)
 
     def is_watched(self, prefix: Prefix) -> bool:
         """Whether news of an address is wanted. May be asked from any thread."""
@@ -31,23 +32,24 @@ class Origins:
 
     def route(self, peer: str, prefix: Prefix, *, is_there: bool) -> None:
         """A peer shows an address, or does so no longer."""
-        peers = self._shown_by.get(prefix, set())
-        if not self.is_watched(prefix) or is_there == (peer in peers):
-            return
-        if is_there:
+        if not is_there:
+            self._hide(peer, prefix)
+        elif self.is_watched(prefix):
+            is_new = prefix not in self._shown_by
             self._shown_by.setdefault(prefix, set()).add(peer)
-        else:
-            peers.discard(peer)
-            if not peers:
-                del self._shown_by[prefix]
-        self._tell(set(self._shown_by))
+            if is_new:
+                self._tell(prefix, True)
 
     def peer_down(self, peer: str) -> None:
         """All that a peer showed is gone, or not known any more."""
-        shown = [prefix for prefix, peers in self._shown_by.items() if peer in peers]
-        for prefix in shown:
-            self._shown_by[prefix].discard(peer)
-            if not self._shown_by[prefix]:
-                del self._shown_by[prefix]
-        if shown:
-            self._tell(set(self._shown_by))
+        for prefix in [prefix for prefix, peers in self._shown_by.items() if peer in peers]:
+            self._hide(peer, prefix)
+
+    def _hide(self, peer: str, prefix: Prefix) -> None:
+        peers = self._shown_by.get(prefix, set())
+        if peer not in peers:
+            return
+        peers.discard(peer)
+        if not peers:
+            del self._shown_by[prefix]
+            self._tell(prefix, False)

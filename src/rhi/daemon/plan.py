@@ -1,12 +1,12 @@
 """What another configuration would change, route by route and session by session, before it does."""
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from rhi.daemon.config.build import Setup
-from rhi.daemon.decision.reconciler import Change, Inputs, Reconciler
+from rhi.daemon.decision.reconciler import Inputs, Reconciler
+from rhi.daemon.decision.routes import Change
 from rhi.daemon.decision.spec import Quota, Specs
 from rhi.model.attributes import PathAttributes
 from rhi.model.parameters import SESSION_FIELDS, Parameters
@@ -106,7 +106,7 @@ _ACTIONS: Final = {"+": "add", "-": "remove", "~": "change"}
 
 def make_plan(before: Setup, after: Setup, reconciler: Reconciler, inputs: Inputs, now: float) -> Plan:
     """What going from one setup to another would do; `reconciler` stays as it is."""
-    trial = copy.deepcopy(reconciler)
+    trial = reconciler.copy()
     announced = len(trial.routes)
     trial.configure(after.specs)
     kept = {name: verdict for name, verdict in inputs.verdicts.items() if _is_kept(name, before, after)}

@@ -12,8 +12,8 @@ from typing import Final, Protocol
 import rhi
 from rhi.daemon.app import Daemon
 from rhi.daemon.decision.guard import FLOOR, RATE, SUSPICION
+from rhi.daemon.decision.membership import NEVER_THE_LAST
 from rhi.daemon.decision.overrides import Action
-from rhi.daemon.decision.reconciler import NEVER_THE_LAST
 from rhi.daemon.decision.spec import Verdict
 from rhi.daemon.drains.machine import State as DrainState
 from rhi.health.lag import LagMeter

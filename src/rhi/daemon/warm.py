@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rhi.daemon.decision.reconciler import Address
+from rhi.daemon.decision.routes import Address
 from rhi.daemon.decision.spec import Specs
 from rhi.daemon.policies import OnCrash
 from rhi.errors import InvalidValueError

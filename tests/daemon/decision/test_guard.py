@@ -16,15 +16,17 @@ def members(
     failed_at: dict[Prefix, float] | None = None,
     **more: Any,
 ) -> Members:
+    """Of a group of four, those that are announced and those that are wanted."""
     return Members(
         **{
-            "all": frozenset([A, B, C, D]),
-            "announced": frozenset(announced),
-            "wanted": frozenset(wanted),
+            "total": 4,
+            "wanted": len(set(wanted)),
+            "failing": frozenset(announced) - frozenset(wanted),
+            "last": frozenset(),
+            "lately": frozenset(),
             "failed_at": dict.fromkeys([A, B, C, D], 0.0) | (failed_at or {}),
             "kept": frozenset(),
-            "lately": frozenset(),
-            "services": 4,
+            "is_shared": True,
             "ordered": frozenset(),
             "forced": frozenset(),
             **more,
@@ -90,7 +92,7 @@ def test_guard_takes_the_failure_of_all_at_once_for_a_fault_of_something_shared(
     together = guard(group, members([A, B, C], [], {A: 100.0, B: 104.0, C: 110.0}), (), 110.0)
     apart = guard(group, members([A, B, C], [], {A: 50.0, B: 104.0, C: 110.0}), (), 110.0)
     some = guard(group, members([A, B, C], [C], {A: 100.0, B: 104.0}), (), 110.0)
-    single = guard(group, members([A], [], {A: 100.0}, services=1), (), 110.0)
+    single = guard(group, members([A], [], {A: 100.0}, is_shared=False), (), 110.0)
 
     assert together.kept == dict.fromkeys([A, B, C], SUSPICION)
     assert apart.kept == some.kept == single.kept == {}
@@ -130,3 +132,14 @@ def test_guard_remembers_no_more_withdrawals_than_it_needs() -> None:
     )
 
     assert guarded.withdrawals == (7.0,)
+
+
+def test_guard_counts_what_stays_as_the_last_origin_towards_the_floor_and_as_failed() -> None:
+    group = Group(name="g", floor=Quota(count=2), suspect_within=10.0)
+    failed_at = {A: 100.0, B: 50.0}
+
+    apart = guard(group, members([B], [], failed_at, last=frozenset([A])), (), 110.0)
+    together = guard(group, members([B], [], {A: 100.0, B: 99.0}, last=frozenset([A])), (), 110.0)
+
+    assert apart.kept == {B: FLOOR}
+    assert together.kept == {A: SUSPICION, B: SUSPICION}

@@ -10,7 +10,7 @@ def test_lesson_3_verdicts_that_come_before_the_configuration_are_not_lost() -> 
     world = World()
     world.decide(dns=UP)
 
-    world.reconciler.configure(specs(service("dns", address(1))))
+    world.configure(specs(service("dns", address(1))))
     world.decide()
 
     assert world.announced == {address(1)}
@@ -37,7 +37,7 @@ def test_lesson_23_a_newcomer_on_a_live_address_does_not_withdraw_it() -> None:
     world = World(service("http", address(1)))
     world.decide(http=UP)
 
-    world.reconciler.configure(specs(service("http", address(1)), service("https", address(1))))
+    world.configure(specs(service("http", address(1)), service("https", address(1))))
     world.decide()
 
     assert world.announced == {address(1)}

@@ -97,7 +97,7 @@ def test_presence_is_remembered_for_addresses_that_come_by_a_reload() -> None:
     world = world_of(Presence.ABSENT)
     world.decide(dns=UP)
 
-    world.reconciler.configure(specs(service("web", address(1), checks=("dns",))))
+    world.configure(specs(service("web", address(1), checks=("dns",))))
     world.decide()
 
     assert world.announced == set()

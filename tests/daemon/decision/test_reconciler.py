@@ -1,5 +1,6 @@
+from rhi.daemon.decision.membership import NEVER_THE_LAST
 from rhi.daemon.decision.overrides import Action
-from rhi.daemon.decision.reconciler import NEVER_THE_LAST, Inputs, Reconciler
+from rhi.daemon.decision.reconciler import Inputs, Reconciler
 from rhi.daemon.decision.spec import Adjustment, Group, OnTrip, Quota, Sharing
 from rhi.model.attributes import PathAttributes
 from rhi.model.prefix import to_prefix
@@ -51,7 +52,7 @@ def test_reconciler_keeps_what_it_knows_over_a_reload() -> None:
     world = World(service("a", address(1)), service("b", address(2)))
     world.decide(a=UP, b=UP)
 
-    world.reconciler.configure(specs(service("a", address(1), attributes=PathAttributes(med=5))))
+    world.configure(specs(service("a", address(1), attributes=PathAttributes(med=5))))
     outcome = world.decide()
 
     assert {str(change.prefix): change.after for change in outcome.changes} == {
@@ -64,7 +65,7 @@ def test_reconciler_does_not_let_a_new_service_pull_down_a_live_address() -> Non
     world = World(service("a", address(1)))
     world.decide(a=UP)
 
-    world.reconciler.configure(specs(service("a", address(1)), service("b", address(1))))
+    world.configure(specs(service("a", address(1)), service("b", address(1))))
     assert world.decide().changes == ()
     world.decide(b=DOWN)
 
@@ -75,7 +76,7 @@ def test_reconciler_moves_an_address_from_one_service_to_another_without_a_withd
     world = World(service("a", address(1)))
     world.decide(a=UP)
 
-    world.reconciler.configure(specs(service("b", address(1))))
+    world.configure(specs(service("b", address(1))))
     assert world.decide().changes == ()
     world.decide(b=UP)
 
@@ -165,9 +166,9 @@ def test_reconciler_leaves_an_address_as_it_is_until_the_service_that_has_it_now
     world.decide(a=UP)
     world.decide(a=DOWN)
 
-    world.reconciler.configure(specs(service("b", address(1)), groups=(FLOOR_1,)))
+    world.configure(specs(service("b", address(1)), groups=(FLOOR_1,)))
     assert world.decide().changes == ()
-    world.reconciler.configure(specs(service("b", address(1))))
+    world.configure(specs(service("b", address(1))))
     assert world.decide().changes == ()
     world.decide(b=DOWN)
 
@@ -180,7 +181,20 @@ def test_reconciler_decides_although_a_guard_keeps_an_address_of_a_service_that_
     world.decide(a=UP)
     world.decide(a=DOWN)
 
-    world.reconciler.configure(specs(service("b", address(1)), groups=(degrading,)))
+    world.configure(specs(service("b", address(1)), groups=(degrading,)))
     world.decide()
 
     assert world.announced == {address(1)}
+
+
+def test_reconciler_does_not_take_the_last_origin_for_a_healthy_address_when_all_fail_at_once() -> None:
+    """What is only kept for want of another origin has failed with the others, and they stay with it."""
+    group = Group(name="default", suspect_within=5.0)
+    world = World(service("a", address(1), never_last=True), service("b", address(2)), groups=(group,))
+    world.decide(a=UP, b=UP)
+
+    world.decide(1.0, b=DOWN)
+    world.decide(1.0, a=DOWN)
+    assert world.announced == {address(1), address(2)}
+
+    assert world.decide().changes == ()

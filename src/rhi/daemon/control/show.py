@@ -27,7 +27,7 @@ from rhi.daemon.control.views import (
 )
 from rhi.daemon.controller import Controller
 from rhi.daemon.decision.overrides import Override
-from rhi.daemon.decision.reconciler import Address
+from rhi.daemon.decision.routes import Address
 from rhi.daemon.decision.spec import Verdict
 from rhi.daemon.drains.book import drained_routes
 from rhi.daemon.drains.machine import Drain

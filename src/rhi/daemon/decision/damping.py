@@ -27,18 +27,22 @@ class Penalty:
     worst: int = 0
 
     def after(self, level: int, before: int | None, damping: Damping, now: float) -> "Penalty":
-        """The account at `now`, when the level was `before` and is `level`."""
+        """The account at `now`, when the level was `before` and is `level`.
+
+        Without a change for the worse the sum is what it was, to decay from the same instant: looking at it
+        more or less often makes no difference.
+        """
         value = self.decayed(damping, now)
-        if before is not None and level > before:
-            # RFC 2439 §4.2: a ceiling, so that nothing is held longer than max_suppress
-            ceiling = damping.reuse * 2 ** (damping.max_suppress / damping.half_life)
-            value = min(value + damping.penalty, ceiling)
         is_calm = value <= damping.reuse * _ROUNDING
+        is_suppressed = self.is_suppressed and not is_calm
+        worst = level if is_calm else max(self.worst, level)
+        if before is None or level <= before:
+            return Penalty(value=self.value, at=self.at, is_suppressed=is_suppressed, worst=worst)
+        # RFC 2439 §4.2: a ceiling, so that nothing is held longer than max_suppress
+        ceiling = damping.reuse * 2 ** (damping.max_suppress / damping.half_life)
+        value = min(value + damping.penalty, ceiling)
         return Penalty(
-            value=value,
-            at=now,
-            is_suppressed=value >= damping.suppress or (self.is_suppressed and not is_calm),
-            worst=level if is_calm else max(self.worst, level),
+            value=value, at=now, is_suppressed=is_suppressed or value >= damping.suppress, worst=worst
         )
 
     def decayed(self, damping: Damping, now: float) -> float:

@@ -9,8 +9,8 @@ inside. Each rule keeps routes that health alone would withdraw, says why, and l
     rate         too many left lately
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from rhi.daemon.decision.spec import Group
@@ -26,24 +26,26 @@ class Members:
     """The addresses of a group, at one moment.
 
     Attributes:
-        all: all that the group has.
-        announced: those that are announced now.
-        wanted: those that health and operators want announced.
-        failed_at: for each that is not wanted, since when.
+        total: how many the group has.
+        wanted: how many health and operators want announced.
+        failing: those that are announced and not wanted.
+        last: those that are like these, but stay since nobody else announces them.
+        lately: those that have left because they failed, less than `suspect_within` ago.
+        failed_at: for each of these three, since when.
         kept: those that the guard kept at the last decision.
-        lately: those that have left because they failed, no longer ago than `suspect_within`.
-        services: how many services the addresses in `announced` and `lately` belong to.
-        ordered: those that an operator wants withdrawn.
-        forced: those among them that no guard may keep.
+        is_shared: they belong to more than one service.
+        ordered: those of them that an operator wants withdrawn.
+        forced: those among these that no guard may keep.
     """
 
-    all: frozenset[Prefix]
-    announced: frozenset[Prefix]
-    wanted: frozenset[Prefix]
+    total: int
+    wanted: int
+    failing: frozenset[Prefix]
+    last: frozenset[Prefix]
+    lately: frozenset[Prefix]
     failed_at: Mapping[Prefix, float]
     kept: frozenset[Prefix]
-    lately: frozenset[Prefix]
-    services: int
+    is_shared: bool
     ordered: frozenset[Prefix]
     forced: frozenset[Prefix]
 
@@ -54,8 +56,8 @@ class Guarded:
 
     Attributes:
         kept: routes that stay, or come back, although they are not wanted, and the rule that keeps each.
-        withdrawals: instants of withdrawals within the window, with those of this decision.
-        next_at: when the rate rule lets go of something; None when it keeps nothing.
+        withdrawals: instants of the last withdrawals, with those of this decision.
+        next_at: when time alone may change this; None never.
         tripped: each rule that keeps something, in one sentence.
     """
 
@@ -65,66 +67,78 @@ class Guarded:
     tripped: Mapping[str, str]
 
 
+NO_GUARD: Final = Guarded(kept={}, withdrawals=(), next_at=None, tripped={})
+
+
 def guard(group: Group, members: Members, withdrawals: tuple[float, ...], now: float) -> Guarded:
     """Which of the routes that are not wanted stay.
 
     Args:
         withdrawals: what the last `Guarded` of this group had.
     """
-    recent = tuple(at for at in withdrawals if now - at < group.window)
-    forced = members.announced & members.forced - members.wanted
+    recent = tuple(at for at in withdrawals if now < at + group.window)
+    if not (members.failing or members.last or members.lately):
+        return replace(NO_GUARD, withdrawals=_with(withdrawals, 0, group, now))
+    forced = members.failing & members.forced
     kept: dict[Prefix, str] = {}
     tripped: dict[str, str] = {}
-    suspects = (members.announced | members.lately) - members.ordered
-    if _is_suspicious(group, members, suspects):
+    suspects = (members.failing | members.last | members.lately) - members.ordered
+    if is_suspicious := _is_suspicious(group, members, suspects):
         kept = dict.fromkeys(suspects, SUSPICION)
         tripped[SUSPICION] = (
             f"all {len(suspects)} addresses failed within {group.suspect_within:g} s: "
             "something that they share is taken to be at fault"
         )
-    leaving = _in_order(members, members.announced - members.wanted - forced - kept.keys())
-    floor = group.floor.of(len(members.all))
-    short = floor - len(members.wanted) - len(kept)
+    leaving = _in_order(members, members.failing - forced - kept.keys())
+    floor, left = group.floor.of(members.total), members.wanted + len(members.last | kept.keys())
+    short = floor - left
     if short > 0 and leaving:
         kept |= dict.fromkeys(leaving[:short], FLOOR)
-        tripped[FLOOR] = (
-            f"{len(members.wanted)} of {len(members.all)} addresses would be left, and the floor is {floor}"
-        )
+        tripped[FLOOR] = f"{left} of {members.total} addresses would be left, and the floor is {floor}"
         leaving = leaving[short:]
-    next_at = None
-    if group.max_withdrawals is not None:
-        room = max(0, group.max_withdrawals - len(recent) - len(forced))
-        late = leaving[: max(0, len(leaving) - room)]
-        if late:
-            kept |= dict.fromkeys(late, RATE)
-            next_at = (recent[0] if recent else now) + group.window
-            tripped[RATE] = (
-                f"{len(late)} addresses wait: at most {group.max_withdrawals} may leave "
-                f"within {group.window:g} s"
-            )
-            leaving = leaving[len(late) :]
-    return Guarded(
-        kept=kept,
-        withdrawals=_with(recent, len(leaving) + len(forced), group, now),
-        next_at=next_at,
-        tripped=tripped,
-    )
+    late = _too_many(group, leaving, len(recent) + len(forced))
+    if late:
+        kept |= dict.fromkeys(late, RATE)
+        tripped[RATE] = (
+            f"{len(late)} addresses wait: at most {group.max_withdrawals} may leave within {group.window:g} s"
+        )
+        leaving = leaving[len(late) :]
+    withdrawals = _with(withdrawals, len(leaving) + len(forced), group, now)
+    instants = [at + group.window for at in withdrawals if now < at + group.window] if late else []
+    if not is_suspicious:
+        instants += _forgotten_at(group, members)
+    return Guarded(kept=kept, withdrawals=withdrawals, next_at=min(instants, default=None), tripped=tripped)
 
 
 def _is_suspicious(group: Group, members: Members, suspects: frozenset[Prefix]) -> bool:
-    if group.suspect_within is None or members.services < 2 or members.wanted or not suspects:
+    if group.suspect_within is None or not members.is_shared or members.wanted or not suspects:
         return False
     failed = [members.failed_at[prefix] for prefix in suspects]
     return max(failed) - min(failed) <= group.suspect_within
 
 
-def _in_order(members: Members, leaving: frozenset[Prefix]) -> list[Prefix]:
+def _forgotten_at(group: Group, members: Members) -> list[float]:
+    """Instants at which what left before the others counts no more when all have failed."""
+    if group.suspect_within is None or members.wanted:
+        return []
+    return [members.failed_at[prefix] + group.suspect_within for prefix in members.lately]
+
+
+def _too_many(group: Group, leaving: list[Prefix], gone: int) -> list[Prefix]:
+    """Those that have to wait, when `gone` have left within the window."""
+    if group.max_withdrawals is None:
+        return []
+    room = max(0, group.max_withdrawals - gone)
+    return leaving[: max(0, len(leaving) - room)]
+
+
+def _in_order(members: Members, leaving: Collection[Prefix]) -> list[Prefix]:
     """Those to keep first in front: kept already, so that nothing flaps; then those that failed last."""
     return sorted(
         leaving,
         key=lambda prefix: (
             prefix not in members.kept,
-            -members.failed_at.get(prefix, 0.0),
+            -members.failed_at[prefix],
             prefix.family.afi,
             prefix.packed,
             prefix.length,
@@ -132,8 +146,11 @@ def _in_order(members: Members, leaving: frozenset[Prefix]) -> list[Prefix]:
     )
 
 
-def _with(recent: tuple[float, ...], count: int, group: Group, now: float) -> tuple[float, ...]:
-    """Instants within the window; no more than the rule can ask for."""
-    if group.max_withdrawals is None:
+def _with(withdrawals: tuple[float, ...], count: int, group: Group, now: float) -> tuple[float, ...]:
+    """The last instants, with so many now; no more than the rule can ask for.
+
+    They are not dropped when they get old: how often a guard is asked must not matter.
+    """
+    if not group.max_withdrawals:
         return ()
-    return (*recent, *([now] * count))[-group.max_withdrawals :] if group.max_withdrawals else ()
+    return (*withdrawals, *([now] * count))[-group.max_withdrawals :]

@@ -1,22 +1,22 @@
 """Asks policy, damping, dwell, overrides, sharing and guards in this order, and remembers.
 
-`decide` is level-triggered: it is given all that is known, not what has changed, and asking twice changes
-nothing. What cannot have changed is not worked out again, so that one verdict among thousands of services is
-acted on within a millisecond.
+`decide` is level-triggered: it is given all that is known, and asking twice changes nothing. It may also be
+told what has been touched since the last time; that is a hint which saves work and changes no answer. With
+it a decision costs what was touched and what is due, however many services there are.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 
-from rhi.daemon.decision.addresses import Wish, combine
-from rhi.daemon.decision.guard import Guarded, Members, guard
+from rhi.daemon.decision.deadlines import Deadlines
+from rhi.daemon.decision.guard import Guarded
+from rhi.daemon.decision.membership import Membership, Settled
 from rhi.daemon.decision.overrides import Override
-from rhi.daemon.decision.spec import Group, OnTrip, Presence, Service, Sharing, Specs, Verdict
+from rhi.daemon.decision.routes import Address, Change, Entry
+from rhi.daemon.decision.spec import Presence, Service, Sharing, Specs, Verdict
 from rhi.daemon.decision.standing import Past, Standing, judge
 from rhi.model.attributes import PathAttributes
 from rhi.model.prefix import Prefix
-
-NEVER_THE_LAST = "never the last"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,33 +38,20 @@ class Inputs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """One address, and why it is as it is.
+class Touched:
+    """Where the inputs may be other than at the last decision; of presence everybody sees that.
+
+    What is named without need does no harm.
 
     Attributes:
-        prefix: its route.
-        attributes: what it is announced with; None when it is not.
-        since: instant of the last change between announced and not.
-        because: the service that decided.
-        kept_by: the rule that keeps it although its services do not want it, or nothing.
+        checks: whose verdict was touched.
+        services: whose override was.
+        addresses: whose other origins were.
     """
 
-    prefix: Prefix
-    attributes: PathAttributes | None
-    since: float
-    because: str
-    kept_by: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """An address that is announced, withdrawn or told differently from now on; the sides may be None."""
-
-    prefix: Prefix
-    before: PathAttributes | None
-    after: PathAttributes | None
-    because: str
-    kept_by: str = ""
+    checks: set[str] = field(default_factory=set)
+    services: set[str] = field(default_factory=set)
+    addresses: set[Prefix] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,43 +59,18 @@ class Outcome:
     """The answer of `decide`.
 
     Attributes:
-        changes: what to do to the route table, in order.
+        changes: what to do to the route table, in order: what comes before what goes.
         standings: services whose standing is another than before.
+        groups: names of groups whose guard was asked.
         next_at: the instant at which to ask again even if nothing happens; None never.
-        wishes: addresses whose services have been asked again what they want.
+        wishes: addresses of which the services may want something else now.
     """
 
     changes: tuple[Change, ...]
     standings: tuple[Standing, ...]
+    groups: tuple[str, ...]
     next_at: float | None
     wishes: frozenset[Prefix] = frozenset()
-
-
-@dataclass(slots=True)
-class _AddressPast:
-    """What has to be remembered of an address.
-
-    `good` is what its services last wanted it announced with.
-    """
-
-    now: Address
-    wish: Wish | None = None
-    good: PathAttributes | None = None
-    failed_at: float = 0.0
-    presence: Presence = Presence.HERE
-
-    @property
-    def due(self) -> Wish | None:
-        """What is to become of it: the wish, unless the address is not on this host.
-
-        What is announced of an absent address leads nowhere, so neither its services nor a guard keep it.
-        """
-        if self.wish is None or self.presence is Presence.HERE:
-            return self.wish
-        if self.presence is Presence.ABSENT:
-            return replace(self.wish, attributes=None, is_ordered=True, is_forced=True)
-        is_announced = self.now.attributes is not None
-        return self.wish if is_announced else replace(self.wish, attributes=None, is_ordered=True)
 
 
 class Reconciler:
@@ -117,298 +79,239 @@ class Reconciler:
     Attributes:
         specs: what is configured; see `configure`.
         standings: of all services, by name.
-        guards: what each group's guard last said, by name of group.
     """
 
     def __init__(self, specs: Specs) -> None:
         self.specs = Specs(services={}, groups={})
         self.standings: dict[str, Standing] = {}
-        self.guards: dict[str, Guarded] = {}
-        self._judged: dict[str, tuple[object, ...]] = {}
-        self._addresses: dict[Prefix, _AddressPast] = {}
-        self._services_of: dict[Prefix, list[str]] = {}
-        self._groups_of: dict[str, list[Prefix]] = {}
-        self._dirty: set[Prefix] = set()
+        self._entries: dict[Prefix, Entry] = {}
+        self._groups: dict[str, Membership] = {}
+        self._group_of: dict[Prefix, Membership] = {}
+        self._services_of: dict[str, list[str]] = {}
+        self._order: dict[str, int] = {}
+        self._undecided: set[str] = set()
+        self._due_services = Deadlines()
+        self._due_groups = Deadlines()
+        self._waiting_groups: set[str] = set()
         self._removed: list[Address] = []
         self._presence: Mapping[Prefix, Presence] = {}
+        self._is_new = True
         self.configure(specs)
 
     @property
     def addresses(self) -> dict[Prefix, Address]:
         """All addresses that are configured, as they are now. May be asked from any thread."""
-        return {prefix: past.now for prefix, past in list(self._addresses.items())}
+        return {prefix: entry.now for prefix, entry in list(self._entries.items())}
 
     def address(self, prefix: Prefix) -> Address | None:
         """One address as it is now; None when it is not configured."""
-        past = self._addresses.get(prefix)
-        return None if past is None else past.now
+        entry = self._entries.get(prefix)
+        return None if entry is None else entry.now
 
     def services_of(self, prefix: Prefix) -> list[str]:
         """Names of the services that an address has, in their order."""
-        return list(self._services_of.get(prefix, ()))
+        entry = self._entries.get(prefix)
+        return [] if entry is None else [service.name for service in entry.services]
+
+    @property
+    def guards(self) -> dict[str, Guarded]:
+        """What each group's guard last said, by name of group."""
+        return {name: each.guarded for name, each in list(self._groups.items())}
+
+    def guard(self, group: str) -> Guarded:
+        """What the guard of a configured group last said."""
+        return self._groups[group].guarded
 
     @property
     def routes(self) -> dict[Prefix, PathAttributes]:
         """What is announced."""
         return {
-            prefix: past.now.attributes
-            for prefix, past in self._addresses.items()
-            if past.now.attributes is not None
+            prefix: entry.now.attributes
+            for prefix, entry in self._entries.items()
+            if entry.now.attributes is not None
         }
 
     @property
     def is_decided(self) -> bool:
         """Every service has an opinion, and nothing that is wanted waits for its address to be on this host:
         what is announced is all there is to announce."""
-        return (
-            len(self.standings) == len(self.specs.services)
-            and all(standing.is_known for standing in self.standings.values())
-            and not any(
-                presence is Presence.PENDING and self.wants(prefix)
-                for prefix, presence in self._presence.items()
-            )
+        return not self._undecided and not any(
+            presence is Presence.PENDING and self.wants(prefix) for prefix, presence in self._presence.items()
         )
 
     def wants(self, prefix: Prefix) -> bool | None:
         """Whether the services of an address want it announced; None while they do not know yet."""
-        past = self._addresses.get(prefix)
-        if past is None:
+        entry = self._entries.get(prefix)
+        if entry is None:
             return False
-        return None if past.wish is None else past.wish.attributes is not None
+        return None if entry.wish is None else entry.wish.attributes is not None
 
     def adopt(self, prefix: Prefix, attributes: PathAttributes, because: str, now: float) -> None:
         """Take an address as announced by a service before that knows anything; others may say otherwise."""
-        past = self._addresses[prefix]
-        past.now = Address(prefix=prefix, attributes=attributes, since=now, because=because)
-        past.wish = Wish(is_known=True, attributes=attributes, because=because)
-        past.good = attributes
+        self._entries[prefix].adopt(attributes, because, now)
+        self._mark([prefix])
 
     def disown(self, prefix: Prefix, now: float) -> bool:
         """Want an adopted address no longer when its services still know nothing; false when any does."""
-        past = self._addresses.get(prefix)
-        names = self._services_of.get(prefix, ())
-        if past is None or past.wish is None or any(self._knows(name) for name in names):
+        entry = self._entries.get(prefix)
+        if entry is None or any(self._is_known(service.name) for service in entry.services):
             return False
-        past.wish = Wish(is_known=True, attributes=None, because=past.now.because)
-        past.failed_at = now
-        self._dirty.add(prefix)
-        return True
-
-    def _knows(self, service: str) -> bool:
-        standing = self.standings.get(service)
-        return standing is not None and standing.is_known
+        self._mark([prefix])
+        return entry.disown(now)
 
     def configure(self, specs: Specs) -> None:
         """Go by other specs from the next decision on; what is remembered of those that stay is kept."""
         self.specs = specs
-        services_of: dict[Prefix, list[str]] = {}
-        groups_of: dict[str, list[Prefix]] = {name: [] for name in specs.groups}
+        having: dict[Prefix, list[Service]] = {}
+        self._services_of = {}
         for service in specs.services.values():
             for prefix in service.prefixes:
-                services_of.setdefault(prefix, []).append(service.name)
-        for prefix, names in services_of.items():
-            groups_of[specs.services[names[0]].group].append(prefix)
-        for prefix in self._addresses.keys() - services_of.keys():
-            self._removed.append(self._addresses.pop(prefix).now)
-        for prefix, names in services_of.items():
-            if prefix not in self._addresses:
-                new = Address(prefix=prefix, attributes=None, since=0.0, because=names[0])
-                self._addresses[prefix] = _AddressPast(new)
-            address = self._addresses[prefix]
-            if address.wish is not None and address.wish.because not in names:
-                # who wished it is not asked any more; the address stays as it is until the others know
-                address.wish = None
-                if address.now.attributes is not None:
-                    address.wish = Wish(is_known=True, attributes=address.now.attributes, because=names[0])
-            address.presence = self._presence.get(prefix, Presence.HERE)
-        self._services_of, self._groups_of = services_of, groups_of
-        for name in self.standings.keys() - specs.services.keys():
-            del self.standings[name]
-        self.guards = {name: each for name, each in self.guards.items() if name in specs.groups}
-        self._judged = {}
-        self._dirty = set(services_of)
+                having.setdefault(prefix, []).append(service)
+            for check in (*service.checks, *service.dependencies):
+                self._services_of.setdefault(check, []).append(service.name)
+        for prefix in self._entries.keys() - having.keys():
+            self._removed.append(self._entries.pop(prefix).now)
+        for index, (prefix, services) in enumerate(having.items()):
+            if prefix not in self._entries:
+                new = Address(prefix=prefix, attributes=None, since=0.0, because=services[0].name)
+                self._entries[prefix] = Entry(now=new)
+            entry = self._entries[prefix]
+            entry.configure(index, tuple(services), specs.sharing.get(prefix, Sharing.ALL))
+            entry.presence = self._presence.get(prefix, Presence.HERE)
+        self._order = {name: index for index, name in enumerate(specs.services)}
+        self.standings = {name: each for name, each in self.standings.items() if name in specs.services}
+        self._undecided = {name for name in specs.services if not self._is_known(name)}
+        self._due_services, self._due_groups = Deadlines(), Deadlines()
+        self._form_groups()
+        self._is_new = True
 
-    def decide(self, inputs: Inputs, now: float) -> Outcome:
-        """What is to be announced at `now`, as changes to what was announced after the last call."""
-        changed = self._judge_services(inputs, now)
+    def decide(self, inputs: Inputs, now: float, touched: Touched | None = None) -> Outcome:
+        """What is to be announced at `now`, as changes to what was announced after the last call.
+
+        `touched` names all that may have changed in the inputs since then; None: anything may have.
+        """
+        if touched is None or self._is_new:
+            touched, self._is_new = self._everything(), False
+        changed = [
+            standing
+            for name in self._to_judge(touched, now)
+            if (standing := self._judge(name, inputs, now)) is not None
+        ]
         for standing in changed:
-            self._dirty.update(self.specs.services[standing.service].prefixes)
-        dirty, self._dirty = self._dirty, set()
-        for prefix in dirty:
-            self._wish(self._addresses[prefix], now)
-        wishes = frozenset(dirty)
-        dirty |= self._note_presence(inputs.presence)
+            self._mark(self.specs.services[standing.service].prefixes)
+        self._mark(touched.addresses)
+        self._mark(self._note_presence(inputs.presence))
         changes = [
             Change(prefix=gone.prefix, before=gone.attributes, after=None, because="configuration")
             for gone in self._removed
             if gone.attributes is not None
         ]
         self._removed = []
-        for group in self.specs.groups.values():
-            if self._is_due(group, dirty, now):
-                changes += self._decide_group(group, inputs, now)
+        groups, self._waiting_groups = self._waiting_groups.union(self._due_groups.take_due(now)), set()
+        wishes: set[Prefix] = set()
+        for name in groups:
+            settled = self._decide_group(name, inputs, now)
+            changes += settled.changes
+            wishes |= settled.wishes
         return Outcome(
-            changes=tuple(changes), standings=tuple(changed), next_at=self._next_at(), wishes=wishes
+            changes=tuple(sorted(changes, key=self._place)),
+            standings=tuple(changed),
+            groups=tuple(groups),
+            next_at=_earlier(self._due_services.next(), self._due_groups.next()),
+            wishes=frozenset(wishes),
         )
+
+    def copy(self) -> "Reconciler":
+        """The same, to go on by itself."""
+        new = Reconciler(Specs(services={}, groups={}))
+        new.specs, new._is_new = self.specs, self._is_new
+        new.standings = dict(self.standings)
+        new._entries = {prefix: entry.copy() for prefix, entry in self._entries.items()}
+        new._services_of, new._order = self._services_of, self._order
+        new._undecided = set(self._undecided)
+        new._groups = {
+            name: each.copy({prefix: new._entries[prefix] for prefix in each.prefixes})
+            for name, each in self._groups.items()
+        }
+        new._group_of = {prefix: new._groups[each.group.name] for prefix, each in self._group_of.items()}
+        new._due_services, new._due_groups = self._due_services.copy(), self._due_groups.copy()
+        new._waiting_groups = set(self._waiting_groups)
+        new._removed, new._presence = list(self._removed), self._presence
+        return new
+
+    def _form_groups(self) -> None:
+        entries_of: dict[str, dict[Prefix, Entry]] = {name: {} for name in self.specs.groups}
+        for prefix, entry in self._entries.items():
+            entries_of[entry.services[0].group][prefix] = entry
+        before = self._groups
+        self._groups = {
+            name: Membership(group, entries_of[name], before[name].guarded)
+            if name in before
+            else Membership(group, entries_of[name])
+            for name, group in self.specs.groups.items()
+        }
+        self._group_of = {prefix: each for each in self._groups.values() for prefix in each.prefixes}
+        self._waiting_groups = set(self._groups)
+
+    def _everything(self) -> Touched:
+        self._waiting_groups = set(self._groups)
+        return Touched(services=set(self.specs.services), addresses=set(self._entries))
+
+    def _to_judge(self, touched: Touched, now: float) -> Iterable[str]:
+        names = touched.services & self.specs.services.keys()
+        names.update(self._due_services.take_due(now))
+        for check in touched.checks:
+            names.update(self._services_of.get(check, ()))
+        return sorted(names, key=self._order.__getitem__)
+
+    def _judge(self, name: str, inputs: Inputs, now: float) -> Standing | None:
+        """The new standing of a service if it differs from the last in anything but wording."""
+        before = self.standings.get(name)
+        past = Past() if before is None else before.past
+        standing = judge(self.specs.services[name], inputs.verdicts, inputs.overrides.get(name), past, now)
+        self.standings[name] = standing
+        self._due_services.set(name, standing.next_at)
+        (self._undecided.discard if standing.is_known else self._undecided.add)(name)
+        return standing if before is None or _essence(before) != _essence(standing) else None
+
+    def _mark(self, prefixes: Iterable[Prefix]) -> None:
+        """Have the next decision look at these addresses."""
+        for prefix in prefixes:
+            group = self._group_of.get(prefix)
+            if group is not None:
+                group.dirty.add(prefix)
+                self._waiting_groups.add(group.group.name)
 
     def _note_presence(self, presence: Mapping[Prefix, Presence]) -> set[Prefix]:
         """Addresses that have come to this host, or gone from it."""
         before, self._presence = self._presence, presence
         if presence is before:
             return set()
-        changed = {prefix for prefix, _ in before.items() ^ presence.items() if prefix in self._addresses}
+        changed = {prefix for prefix, _ in before.items() ^ presence.items() if prefix in self._entries}
         for prefix in changed:
-            self._addresses[prefix].presence = presence.get(prefix, Presence.HERE)
+            self._entries[prefix].presence = presence.get(prefix, Presence.HERE)
         return changed
 
-    def _judge_services(self, inputs: Inputs, now: float) -> list[Standing]:
-        changed = []
-        for name, service in self.specs.services.items():
-            before = self.standings.get(name)
-            override = inputs.overrides.get(name)
-            known = (override, *[inputs.verdicts.get(check) for check in _checks(service)])
-            is_due = before is not None and before.next_at is not None and now >= before.next_at
-            if before is not None and not is_due and self._judged.get(name) == known:
-                continue
-            past = Past() if before is None else before.past
-            standing = judge(service, inputs.verdicts, override, past, now)
-            self._judged[name] = known
-            self.standings[name] = standing
-            if before is None or _differs(before, standing):
-                changed.append(standing)
-        return changed
+    def _decide_group(self, name: str, inputs: Inputs, now: float) -> Settled:
+        group = self._groups[name]
+        settled = group.decide(self.standings, inputs.other_origins, now)
+        self._due_groups.set(name, group.guarded.next_at)
+        if group.dirty:
+            self._waiting_groups.add(name)
+        return settled
 
-    def _wish(self, address: _AddressPast, now: float) -> None:
-        prefix = address.now.prefix
-        standings = [self.standings[name] for name in self._services_of[prefix]]
-        sharing = self.specs.sharing.get(prefix, Sharing.ALL)
-        was_wanted = address.wish is not None and address.wish.attributes is not None
-        wish = combine(standings, sharing, is_live=address.now.attributes is not None)
-        if not wish.is_known:
-            return
-        if wish.attributes is not None:
-            address.good = wish.attributes
-        elif was_wanted:
-            address.failed_at = now
-        address.wish = wish
+    def _place(self, change: Change) -> tuple[bool, int]:
+        """Routes that come before routes that go: traffic finds its new way first."""
+        entry = self._entries.get(change.prefix)
+        return change.after is None, -1 if entry is None else entry.index
 
-    def _is_due(self, group: Group, dirty: set[Prefix], now: float) -> bool:
-        guarded = self.guards.get(group.name)
-        if guarded is None or (guarded.next_at is not None and now >= guarded.next_at):
-            return True
-        # origins come and go without a change of ours
-        return bool(guarded.kept) or any(
-            prefix in dirty or self._is_never_last(prefix) for prefix in self._groups_of[group.name]
-        )
-
-    def _decide_group(self, group: Group, inputs: Inputs, now: float) -> list[Change]:
-        addresses = [self._addresses[prefix] for prefix in self._groups_of[group.name]]
-        last = self._find_last(addresses, inputs)
-        before = self.guards.get(group.name)
-        guarded = guard(
-            group,
-            self._members(group, addresses, last, before, now),
-            () if before is None else before.withdrawals,
-            now,
-        )
-        self.guards[group.name] = guarded
-        changes = []
-        for address in addresses:
-            kept_by = (
-                NEVER_THE_LAST if address.now.prefix in last else guarded.kept.get(address.now.prefix, "")
-            )
-            change = self._settle(address, group, kept_by, now)
-            if change is not None:
-                changes.append(change)
-        # routes that come before routes that go: traffic finds its new way first
-        return sorted(changes, key=lambda change: change.after is None)
-
-    def _find_last(self, addresses: list[_AddressPast], inputs: Inputs) -> set[Prefix]:
-        """Addresses that would leave the network, of services that must not let that happen."""
-        return {
-            address.now.prefix
-            for address in addresses
-            if address.now.attributes is not None
-            and address.due is not None
-            and address.due.attributes is None
-            and not address.due.is_forced
-            and self._is_never_last(address.now.prefix)
-            and address.now.prefix not in inputs.other_origins
-        }
-
-    def _members(
-        self,
-        group: Group,
-        addresses: list[_AddressPast],
-        last: set[Prefix],
-        before: Guarded | None,
-        now: float,
-    ) -> Members:
-        announced = {each.now.prefix for each in addresses if each.now.attributes is not None}
-        wishes = {each.now.prefix: wish for each in addresses if (wish := each.due) is not None}
-        wanted = {prefix for prefix, wish in wishes.items() if wish.attributes is not None} | last
-        ordered = {prefix for prefix, wish in wishes.items() if wish.is_ordered}
-        lately = {
-            each.now.prefix
-            for each in addresses
-            if each.good is not None and now - each.failed_at <= (group.suspect_within or 0.0)
-        } - (announced | wanted | ordered)
-        return Members(
-            all=frozenset(each.now.prefix for each in addresses),
-            announced=frozenset(announced),
-            wanted=frozenset(wanted),
-            failed_at={each.now.prefix: each.failed_at for each in addresses},
-            kept=frozenset() if before is None else frozenset(before.kept),
-            lately=frozenset(lately),
-            services=len({name for prefix in announced | lately for name in self._services_of[prefix]}),
-            ordered=frozenset(ordered),
-            forced=frozenset(prefix for prefix, wish in wishes.items() if wish.is_forced),
-        )
-
-    def _settle(self, address: _AddressPast, group: Group, kept_by: str, now: float) -> Change | None:
-        """Bring one address to what has been decided."""
-        wish, before = address.due, address.now
-        if wish is None:
-            return None
-        after = wish.attributes
-        if kept_by:
-            assert address.good is not None
-            service = self.specs.services[wish.because]
-            is_degraded = kept_by == NEVER_THE_LAST or group.on_trip is OnTrip.DEGRADE
-            after = service.degraded.apply(address.good) if is_degraded else address.good
-        is_turned = (after is None) != (before.attributes is None)
-        address.now = Address(
-            prefix=before.prefix,
-            attributes=after,
-            since=now if is_turned else before.since,
-            because=wish.because,
-            kept_by=kept_by,
-        )
-        if after == before.attributes:
-            return None
-        return Change(
-            prefix=before.prefix, before=before.attributes, after=after, because=wish.because, kept_by=kept_by
-        )
-
-    def _is_never_last(self, prefix: Prefix) -> bool:
-        return any(self.specs.services[name].never_last for name in self._services_of[prefix])
-
-    def _next_at(self) -> float | None:
-        instants = [standing.next_at for standing in self.standings.values()]
-        instants += [guarded.next_at for guarded in self.guards.values()]
-        return min((instant for instant in instants if instant is not None), default=None)
-
-
-def _checks(service: Service) -> tuple[str, ...]:
-    return (*service.checks, *service.dependencies)
-
-
-def _differs(before: Standing, after: Standing) -> bool:
-    """Whether anything but the wording of the steps has changed."""
-    return _essence(before) != _essence(after)
+    def _is_known(self, name: str) -> bool:
+        standing = self.standings.get(name)
+        return standing is not None and standing.is_known
 
 
 def _essence(standing: Standing) -> tuple[object, ...]:
+    """All of a standing that acts; the rest is wording."""
     return (
         standing.level,
         standing.attributes,
@@ -417,3 +320,7 @@ def _essence(standing: Standing) -> tuple[object, ...]:
         standing.is_ordered,
         standing.is_forced,
     )
+
+
+def _earlier(one: float | None, other: float | None) -> float | None:
+    return min((instant for instant in (one, other) if instant is not None), default=None)

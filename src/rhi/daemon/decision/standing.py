@@ -124,7 +124,8 @@ def _advance(
             let_go = penalty.reuse_at(service.damping)
             deadlines.append(let_go)
             text = (
-                f"held at {service.level_name(aim)}: penalty {penalty.value:.0f}, {let_go - now:.0f} s more"
+                f"held at {service.level_name(aim)}: penalty {penalty.decayed(service.damping, now):.0f}, "
+                f"{let_go - now:.0f} s more"
             )
             steps.append(Step(stage="damping", text=text))
     changed = replace(past, raw=raw, penalty=penalty)

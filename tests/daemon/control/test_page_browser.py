@@ -177,7 +177,12 @@ def test_page_of_a_tripped_guard_says_what_is_kept_and_why(browser: Browser, hom
         SwitchCheck.on[name] = False
     browser.shows("#guards", "tripped")
 
-    browser.shows("#guards", "keeps 2 routes announced")
+    kept = home.do(
+        lambda house: sorted(
+            {each.because for each in house.daemon.controller.reconciler.addresses.values() if each.kept_by}
+        )
+    )
+    browser.shows("#guards", f"keeps 2 routes announced ({', '.join(kept)})")
     browser.shows("#alarms", "guard default")
     browser.shows("#summary", "2 kept by a guard")
     assert browser.driver.title.startswith("✕ 1 alarm")

@@ -39,6 +39,10 @@ export class Table {
     return this.#items?.size ?? 0;
   }
 
+  filter(matches) {
+    return [...(this.#items?.values() ?? [])].filter(matches);
+  }
+
   replace(items) {
     this.#items = new Map(items.map((item) => [this.#key(item), item]));
     this.show();

@@ -28,7 +28,7 @@ export class PageView {
     this.#drainAll = orders.button(byId("drain-all"));
     this.#lists = {
       alarms: new Rows(byId("alarms"), { key: (alarm) => alarm.subject, make: makeAlarm }),
-      guards: new Rows(byId("guards"), { key: (guard) => guard.group, make: makeGuard }),
+      guards: new Rows(byId("guards"), { key: (guard) => guard.group, make: () => this.#makeGuard() }),
       orders: new Rows(byId("drains"), { key: (order) => order.target.path, make: () => makeOrder(orders) }),
       summary: new Rows(byId("summary"), { key: (fact) => fact.name, make: makeFact }),
     };
@@ -116,6 +116,27 @@ export class PageView {
     this.#title = `${status.alarms.length ? `✕ ${count(status.alarms.length, "alarm")} – ` : ""}rhi ${status.router_id}`;
     document.title = this.#title;
   }
+
+  #makeGuard() {
+    const state = badge("ok", "");
+    const text = element("span", { class: "words" });
+    return {
+      node: element("li", {}, state, text),
+      fill: (guard) => {
+        const rules = Object.entries(guard.tripped);
+        setState(state, rules.length ? "bad" : "ok", rules.length ? "tripped" : "at rest");
+        const limit = guard.max_withdrawals === null ? "" : `, at most ${count(guard.max_withdrawals, "withdrawal")} at a time`;
+        const kept = guard.kept ? `; it keeps ${count(guard.kept, "route")} announced${this.#keptBy(guard)}` : "";
+        const why = rules.map(([rule, sentence]) => `; ${rule}: ${sentence}`).join("");
+        setText(text, `${guard.group}: floor ${guard.floor}${limit}${kept}${why}`);
+      },
+    };
+  }
+
+  #keptBy(guard) {
+    const names = this.services.filter((service) => service.kept && service.group === guard.group).map(({ name }) => name);
+    return names.length ? ` (${some(names)})` : "";
+  }
 }
 
 function makeAlarm() {
@@ -128,22 +149,6 @@ function makeAlarm() {
       setText(what, alarm.subject);
       setText(text, alarm.text);
       setAge(since, alarm.since, { before: "for " });
-    },
-  };
-}
-
-function makeGuard() {
-  const state = badge("ok", "");
-  const text = element("span", { class: "words" });
-  return {
-    node: element("li", {}, state, text),
-    fill: (guard) => {
-      const rules = Object.entries(guard.tripped);
-      setState(state, rules.length ? "bad" : "ok", rules.length ? "tripped" : "at rest");
-      const limit = guard.max_withdrawals === null ? "" : `, at most ${count(guard.max_withdrawals, "withdrawal")} at a time`;
-      const kept = guard.kept ? `; it keeps ${count(guard.kept, "route")} announced` : "";
-      const why = rules.map(([rule, sentence]) => `; ${rule}: ${sentence}`).join("");
-      setText(text, `${guard.group}: floor ${guard.floor}${limit}${kept}${why}`);
     },
   };
 }

@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import CancelledError, Future
 from ipaddress import IPv4Address
 from itertools import islice
-from threading import Condition, RLock, Thread, current_thread
+from threading import RLock, Thread, current_thread
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -35,7 +35,6 @@ from rhi.net.drain_handle import Drain
 from rhi.net.drain_plan import DEFAULT_FLUSH_TIMEOUT, DEFAULT_WAIT, DrainPlan
 from rhi.net.dynamic import MAX_DYNAMIC_PEERS, MAX_PER_SOURCE
 from rhi.net.endpoint import ListenAddress, PeerAddress, PeerInterface
-from rhi.net.event_queue import EventQueue
 from rhi.net.facade import (
     Listen,
     PoolMethods,
@@ -44,8 +43,9 @@ from rhi.net.facade import (
     SessionMethods,
     check_message,
     check_timeout,
-    tell,
 )
+from rhi.net.observer_thread import ObserverThread
+from rhi.net.pending_changes import PendingChanges
 from rhi.net.pool import DynamicPeers, ParsedPeers, PeerMap, PoolDriver
 
 __all__ = ["Drain", "Pool", "Session"]
@@ -60,83 +60,6 @@ CHANGES_PER_TURN: Final = 1000
 CLOSE_WAIT: Final = 2.0
 
 _DONE: Final = object()
-
-
-class _Changes:
-    """Changes to the table that the I/O thread has yet to take over: the last word on each route."""
-
-    def __init__(self) -> None:
-        self._lock = RLock()  # re-entrant, as all here: a signal handler may come in between
-        self._whole: RouteSet | None = None
-        self._single: dict[Prefix, PathAttributes | None] = {}
-
-    def put(self, prefix: Prefix, attributes: PathAttributes | None) -> None:
-        """Announce, or withdraw without attributes."""
-        with self._lock:
-            self._single[prefix] = attributes
-
-    def replace(self, routes: RouteSet) -> None:
-        """The whole set; changes noted before do not count any more."""
-        with self._lock:
-            self._whole = routes
-            self._single = {}
-
-    def take(self) -> tuple[RouteSet | None, dict[Prefix, PathAttributes | None]] | None:
-        """What has been noted, to be applied in this order; None when another thread is about to note more.
-
-        The I/O thread must not wait here: who holds the lock may be in a signal handler that waits for it.
-        """
-        if not self._lock.acquire(blocking=False):
-            return None
-        try:
-            taken = self._whole, self._single
-            self._whole, self._single = None, {}
-        finally:
-            self._lock.release()
-        return taken
-
-
-class _Dispatcher:
-    """Calls an observer from a thread of its own."""
-
-    def __init__(self, observer: Observer) -> None:
-        self._observer = observer
-        self._waiting = EventQueue()
-        self._is_closed = False
-        self._condition = Condition()
-        self._thread = Thread(target=self._run, name="rhi-observer", daemon=True)
-
-    def start(self) -> None:
-        """Begin to call."""
-        self._thread.start()
-
-    def put(self, event: Event, parameters: Parameters | None) -> None:
-        """Have the observer called."""
-        with self._condition:
-            self._waiting.put(event, parameters)
-            self._condition.notify()
-
-    def close(self, timeout: float) -> None:
-        """Deliver what waits; returns after `timeout` seconds even if that takes longer."""
-        with self._condition:
-            self._is_closed = True
-            self._condition.notify()
-        if self._thread is not current_thread() and self._thread.is_alive():
-            self._thread.join(timeout)
-
-    def _run(self) -> None:
-        while True:
-            with self._condition:
-                while not self._waiting and not self._is_closed:
-                    self._condition.wait()
-                if not self._waiting:
-                    return
-                event, parameters = self._waiting.take()
-                dropped, self._waiting.dropped = self._waiting.dropped, 0
-            if dropped:
-                log.warning("observer is too slow: %d events dropped", dropped)
-            # SystemExit too: it would end this thread in silence
-            tell(self._observer, event, parameters, BaseException)
 
 
 class Pool(PoolMethods):
@@ -193,7 +116,7 @@ class Pool(PoolMethods):
             max_dynamic_peers=max_dynamic_peers,
             max_dynamic_peers_per_source=max_dynamic_peers_per_source,
         )
-        self._changes = _Changes()
+        self._changes = PendingChanges()
         self._replacing: Iterator[None] | None = None
         self._applying: Iterator[tuple[Prefix, PathAttributes | None]] = iter(())
         self._batches = 0
@@ -204,7 +127,7 @@ class Pool(PoolMethods):
         self._answers: set[Future[Any]] = set()
         self._drains: dict[Drain, None] = {}  # that have not ended
         self._last_status: dict[str, Status] = {}
-        self._dispatcher = None if observer is None else _Dispatcher(observer)
+        self._dispatcher = None if observer is None else ObserverThread(observer)
         self._loop = asyncio.new_event_loop()
         self._stopping: asyncio.Future[tuple[str, bool]] = self._loop.create_future()
         self._tasks: set[asyncio.Task[None]] = set()

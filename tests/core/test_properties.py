@@ -145,7 +145,7 @@ class History(RuleBasedStateMachine):
             self.patch.undo()
 
     @initialize(
-        is_small=st.sampled_from([True, True, True, False]),
+        limit=st.sampled_from([1, 2, 4, 4, None]),
         internal=st.booleans(),
         multiprotocol=st.tuples(st.sampled_from([True, True, False]), st.sampled_from([True, True, False])),
         over_ipv6=st.booleans(),
@@ -159,7 +159,7 @@ class History(RuleBasedStateMachine):
     )
     def begin(
         self,
-        is_small: bool,
+        limit: int | None,
         internal: bool,
         multiprotocol: tuple[bool, bool],
         over_ipv6: bool,
@@ -171,15 +171,17 @@ class History(RuleBasedStateMachine):
         is_slow: bool,
         live: dict[str, Any],
     ) -> None:
-        if is_small:
-            self.patch.setattr(route_block, "BULK", 4)
-            self.patch.setattr(route_block, "MAX_JOURNAL", 6)
-            self.patch.setattr(route_block, "MIN_SWEEP", 3)
-            self.patch.setattr(route_block, "MAX_SWEEP", 40)
-            self.patch.setattr(replacement, "_CHEAP", 2)
-            self.patch.setattr(slot_index, "LAYER_SIZE", 3)
-            self.patch.setattr(block_view, "_JOURNAL_STEP", 2)
-            self.patch.setattr(adj_rib_out, "_MIN_COLLECT", 4)
+        if limit is not None:
+            self.patch.setattr(route_block, "BULK", limit)
+            self.patch.setattr(route_block, "MAX_JOURNAL", 2 * limit)
+            self.patch.setattr(route_block, "MIN_SWEEP", limit)
+            self.patch.setattr(route_block, "MAX_SWEEP", limit * limit)
+            self.patch.setattr(replacement, "_CHEAP", limit)
+            self.patch.setattr(slot_index, "LAYER_SIZE", limit)
+            self.patch.setattr(block_view, "_JOURNAL_STEP", limit)
+            self.patch.setattr(block_view, "_MAX_COMPARED", limit)
+            self.patch.setattr(adj_rib_out, "_MIN_COLLECT", limit)
+            self.patch.setattr(adj_rib_out, "_MOST_ENCODED", limit)
         self.patch.setattr(route_table, "REPLACE_STEP", step)
         self.step = step
         self.fixed: dict[str, Any] = {

@@ -57,7 +57,7 @@ class Program:
                 stderr=output,
                 env={**python_environment(), **(environment or {})},
                 cwd=ROOT,
-                start_new_session=True,
+                process_group=0,  # no session: the kernel would share the processors out by sessions
             )
         self.pid = self._child.pid
 

@@ -1,6 +1,7 @@
 """`rhi run`: announce what is healthy, as a configuration file says, until told to stop."""
 
 import asyncio
+import gc
 
 from rhi.cli.arguments import Parser, one_sentence
 from rhi.cli.check import missing, refuse
@@ -37,7 +38,7 @@ def run(words: list[str]) -> int:
     log = Log(config.log.format, config.log.level)
     try:
         with one_sentence(PROG), Signals(lambda text: complain(f"{PROG}: {text}")) as signals:
-            asyncio.run(serve(arguments.config, log, signals))
+            asyncio.run(serve(arguments.config, log, signals, gc))
     except TimeoutError:
         complain(f"{PROG}: something did not end in time")
         return 1

@@ -18,6 +18,7 @@ from rhi.daemon.config.problems import ConfigError
 from rhi.daemon.config.secrets import read_secret
 from rhi.daemon.control.server import Control
 from rhi.daemon.drains.machine import Pace
+from rhi.daemon.heap import Collector, Settled
 from rhi.daemon.logs import Log
 from rhi.daemon.manager import Manager
 from rhi.daemon.metrics import Metrics
@@ -38,8 +39,8 @@ def read(file: str, read_key: ReadKey = read_secret) -> tuple[Config, Setup]:
         raise ConfigError(file, error.problems, {}) from None
 
 
-async def serve(file: str, log: Log, signals: Signals) -> None:
-    """Run `file` until a signal.
+async def serve(file: str, log: Log, signals: Signals, collector: Collector | None = None) -> None:
+    """Run `file` until a signal; `collector` is told what to leave out, in a process that does nothing else.
 
     Raises:
         ConfigError: the file cannot be used.
@@ -58,6 +59,9 @@ async def serve(file: str, log: Log, signals: Signals) -> None:
     parts.callback(manager.close)
     signals.close = daemon.pool.close
     signals.on_hang_up = lambda: loop.call_soon_threadsafe(hung_up.set)
+    if collector is not None:
+        reconciler = daemon.controller.reconciler
+        daemon.on_decision.append(Settled(lambda: daemon.setup, lambda: reconciler.is_decided, collector))
     parts.push_async_callback(daemon.close)
     reloads = loop.create_task(_reload_when(hung_up, daemon, file, manager.reloading))
     try:

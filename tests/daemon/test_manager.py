@@ -69,7 +69,7 @@ async def managed(
 ) -> AsyncIterator[tuple[House, Recorder, Manager]]:
     async with running(folder, setup) as house:
         recorder = Recorder(watchdog)
-        manager = Manager(house.daemon, recorder, within)
+        manager = Manager(house.daemon, recorder, within, clock=lambda: 12.5)
         try:
             yield house, recorder, manager
         finally:
@@ -149,6 +149,7 @@ def test_manager_hears_of_a_reload_only_when_it_knows_us_as_ready(tmp_path: Path
             await house.until(lambda: bool(recorder.states))
             async with manager.reloading():
                 assert recorder.states == ["READY", "RELOADING"]
+                assert recorder.told[-1]["MONOTONIC_USEC"] == "12500000"
             assert recorder.states == ["READY", "RELOADING", "READY"]
 
             manager.stopping(10.0)

@@ -4,7 +4,8 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -25,8 +26,23 @@ STATUS_PAUSE: Final = 1.0
 class Manager:
     """What is told of one daemon. Belongs to its event loop."""
 
-    def __init__(self, daemon: Daemon, notifier: Notifier, complete_within: float) -> None:
-        """`complete_within`: seconds after which it is ready without all verdicts."""
+    def __init__(
+        self,
+        daemon: Daemon,
+        notifier: Notifier,
+        complete_within: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Tell of the start.
+
+        Args:
+            daemon: whose decisions, rounds and sessions are followed.
+            notifier: tells the manager.
+            complete_within: seconds after which it is ready without all verdicts.
+            clock: CLOCK_MONOTONIC itself; a loop may lag behind the signal that asked for a reload, and
+                the manager takes such an answer for an old one.
+        """
+        self._clock = clock
         self._daemon = daemon
         self._notifier = notifier
         self._loop = asyncio.get_running_loop()
@@ -64,7 +80,7 @@ class Manager:
     async def reloading(self) -> AsyncIterator[None]:
         """A reload that the manager hears of, if it knows us as ready."""
         if self._is_ready and not self._is_stopping:
-            self._notifier.reloading(self._loop.time())
+            self._notifier.reloading(self._clock())
         try:
             yield
         finally:

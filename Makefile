@@ -21,7 +21,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test interop check cover fuzz bench lab clean
+.PHONY: help demo test interop check cover fuzz bench docs lab clean
 
 help: ## list these tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -62,6 +62,9 @@ ifneq ($(wildcard bench/__main__.py),)
 else
 	@echo "make bench: bench/ holds no benchmarks yet, so nothing was measured." >&2; exit 1
 endif
+
+docs: $(DEV) ## the documentation site, in build/site (needs Graphviz)
+	@$(RUN) -m sphinx -q -W --keep-going -b html docs build/site && echo "build/site/index.html"
 
 lab: $(DEV) ## install the router daemons of the interop tests (root)
 	@RHI_REQUIRE_LAB=1 scripts/lab-if-possible.sh

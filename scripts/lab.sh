@@ -1,7 +1,7 @@
 #!/bin/sh
 # Install the router daemons that tests/interop peers with: BIRD, FRR, GoBGP, OpenBGPD, ExaBGP; tshark, which
 # reads what rhi sends; HAProxy and dnsmasq, which health checks ask; Chromium, which looks at the daemon's page;
-# and the tools of systemd, which judge our unit.
+# the tools of systemd, which judge our unit; and Graphviz, which draws for the documentation.
 #
 # Debian and Ubuntu, as root. Run twice, the second run finds everything and changes nothing. The packages' own
 # services are neither started nor enabled: the tests start each daemon themselves, in namespaces and temporary
@@ -18,7 +18,7 @@ python=${1:-$repository/.venv/bin/python}
 PATH=$PATH:/usr/sbin:/sbin:/usr/lib/frr
 tools='ip:iproute2 bird:bird2 birdc:bird2 bgpd:frr zebra:frr vtysh:frr gobgpd:gobgpd gobgp:gobgpd bgpctl:openbgpd'
 tools="$tools tshark:tshark text2pcap:wireshark-common haproxy:haproxy dnsmasq:dnsmasq-base"
-tools="$tools chromium:chromium chromedriver:chromium-driver systemd-analyze:systemd"
+tools="$tools chromium:chromium chromedriver:chromium-driver systemd-analyze:systemd dot:graphviz"
 services='bird bird6 frr gobgpd openbgpd haproxy'
 openbgpd=/usr/sbin/bgpd        # FRR has a bgpd too, in /usr/lib/frr
 frr_bgpd=/usr/lib/frr/bgpd

@@ -83,7 +83,7 @@ class Parameters:
         maximum_prefixes: how many routes of each family the peer may announce at a time, 1 to 4294967295; one
             more ends the session (RFC 4486 §4). None: no limit, and nothing is kept of what it announces.
 
-    Take effect at once, without a new session and without withdrawing anything that stays:
+    Take effect at once and withdraw nothing that stays:
         next_hop_4, next_hop_6: next hop of each family; None takes the session's local address.
         med, local_pref, prepend, communities, large_communities, extended_communities: as in
             `PathAttributes`, for routes that have none of their own; local_pref None is 100.

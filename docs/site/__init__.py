@@ -1,0 +1,1 @@
+"""What the documentation takes from the code: state diagrams (`states`) and reference tables (`tables`)."""

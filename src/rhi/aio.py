@@ -57,6 +57,7 @@ class Pool(PoolMethods):
         dynamic_peers: DynamicPeers | None = None,
         reports_routes: bool = False,
         complete_within: float | None = None,
+        forwarding_kept: bool = True,
         max_dynamic_peers: int = MAX_DYNAMIC_PEERS,
         max_dynamic_peers_per_source: int = MAX_PER_SOURCE,
     ) -> None:
@@ -77,6 +78,7 @@ class Pool(PoolMethods):
             dynamic_peers=dynamic_peers,
             reports_routes=reports_routes,
             complete_within=complete_within,
+            forwarding_kept=forwarding_kept,
             max_dynamic_peers=max_dynamic_peers,
             max_dynamic_peers_per_source=max_dynamic_peers_per_source,
         )
@@ -88,6 +90,7 @@ class Pool(PoolMethods):
             dynamic_peers=settings.dynamic_peers,
             limits=settings.limits,
             reports_routes=settings.reports_routes,
+            forwarding_kept=settings.forwarding_kept,
         )
         self._closed = False
         settings.begin(self._driver)

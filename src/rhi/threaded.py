@@ -79,6 +79,7 @@ class Pool(PoolMethods):
         dynamic_peers: DynamicPeers | None = None,
         reports_routes: bool = False,
         complete_within: float | None = None,
+        forwarding_kept: bool = True,
         max_dynamic_peers: int = MAX_DYNAMIC_PEERS,
         max_dynamic_peers_per_source: int = MAX_PER_SOURCE,
     ) -> None:
@@ -96,6 +97,8 @@ class Pool(PoolMethods):
                 `on_route` of its own does.
             complete_within: hold End-of-RIB back until `mark_complete`, at most so many seconds from now; a
                 peer that has kept our routes over a restart keeps them until then (RFC 4724 §4.1).
+            forwarding_kept: False tells peers that have kept our routes over a restart to drop them at once:
+                nothing was forwarded meanwhile, as after a new start of the host (the F bit).
             max_dynamic_peers: of these at once; also at most half of the file descriptors allowed.
             max_dynamic_peers_per_source: of these from one address.
 
@@ -113,6 +116,7 @@ class Pool(PoolMethods):
             dynamic_peers=dynamic_peers,
             reports_routes=reports_routes,
             complete_within=complete_within,
+            forwarding_kept=forwarding_kept,
             max_dynamic_peers=max_dynamic_peers,
             max_dynamic_peers_per_source=max_dynamic_peers_per_source,
         )
@@ -389,6 +393,7 @@ class Pool(PoolMethods):
                 dynamic_peers=settings.dynamic_peers,
                 limits=settings.limits,
                 reports_routes=settings.reports_routes,
+                forwarding_kept=settings.forwarding_kept,
             )
             settings.begin(self._driver)
         except Exception as error:

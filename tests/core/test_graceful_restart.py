@@ -63,6 +63,19 @@ def test_rfc4724_4_1_restart_bit_is_set_in_the_first_session_only() -> None:
     assert second == GracefulRestart(120, ((1, 1, True),), is_restarting=False, keeps_on_notification=True)
 
 
+def test_rfc4724_4_1_forwarding_bit_is_clear_in_the_first_session_after_nothing_was_forwarded() -> None:
+    made = pair(left={"graceful_restart": 120})
+    made.left.peer._forwarding_kept = False
+    made.start()
+    made.run(1)
+    made.disconnect()
+    made.run(5)
+
+    first, second = (restart_capabilities(message)[0] for message in opens(made.left.sent))
+    assert (first.is_restarting, first.families) == (True, ((1, 1, False),))
+    assert (second.is_restarting, second.families) == (False, ((1, 1, True),))
+
+
 @pytest.mark.parametrize(("seconds", "is_set"), [(119, True), (121, False)])
 def test_rfc4724_4_1_restart_bit_is_set_only_while_the_peer_may_hold_older_routes(
     seconds: float, is_set: bool

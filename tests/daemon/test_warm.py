@@ -1,6 +1,8 @@
 """What comes back after a restart, and what does not."""
 
 import json
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from rhi.daemon.decision.spec import Group, Quota
 from rhi.daemon.policies import OnCrash
 from rhi.daemon.warm import Announced
 from rhi.model.attributes import Origin, PathAttributes
+from rhi.model.parameters import Parameters
 from rhi.model.prefix import to_prefix
 from tests.daemon.decision.build import DOWN, UP, address, service
 from tests.daemon.test_controller import Desk, setup
@@ -141,6 +144,30 @@ def test_lesson_18_nothing_is_warm_after_a_new_start_of_the_host(
     monkeypatch.setattr(keeper, "boot_id", lambda: "another")
 
     assert started(tmp_path / "state").take() == []
+
+
+@dataclass
+class Remembered:
+    is_known: bool
+    is_same_boot: bool
+
+
+@pytest.mark.parametrize(
+    ("keeper", "uptime", "is_kept"),
+    [
+        (Remembered(is_known=True, is_same_boot=True), 5.0, True),
+        (Remembered(is_known=True, is_same_boot=False), 1e6, False),
+        (Remembered(is_known=False, is_same_boot=False), 5.0, False),
+        (None, 5.0, False),
+        (None, 61.0, True),
+    ],
+)
+def test_lesson_07_forwarding_is_kept_over_a_restart_and_not_over_a_new_start_of_the_host(
+    monkeypatch: pytest.MonkeyPatch, keeper: Remembered | None, uptime: float, is_kept: bool
+) -> None:
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: uptime)
+
+    assert warm.is_forwarding_kept(keeper, [Parameters(as_number=65001, graceful_restart=60)]) is is_kept
 
 
 def test_service_that_is_not_warm_any_more_or_has_lost_the_address_does_not_come_back(tmp_path: Path) -> None:

@@ -118,6 +118,7 @@ class Connection:
         is_outgoing: bool,
         with_capabilities: bool = True,
         is_restarting: bool = False,
+        forwarding_kept: bool = True,
     ) -> None:
         """`random` returns numbers in [0, 1); `local` and `remote` are the ends of the TCP connection."""
         self.parameters = parameters
@@ -142,6 +143,7 @@ class Connection:
             transport,
             with_capabilities=with_capabilities,
             is_restarting=is_restarting,
+            forwarding_kept=forwarding_kept,
         )
         self.output += encode_message(MessageType.OPEN, self._open.encode())
         self.timers.set(Timer.HOLD, now + (OPEN_HOLD_TIME if is_outgoing else ACCEPTED_OPEN_TIME))

@@ -93,10 +93,12 @@ def build_open(
     *,
     with_capabilities: bool = True,
     is_restarting: bool = False,
+    forwarding_kept: bool = True,
 ) -> Open:
     """Our OPEN. Without capabilities it is for peers that refuse optional parameters (RFC 5492 §3).
 
-    `is_restarting` tells that the peer may hold routes from before we started (the R bit, RFC 4724 §4.1).
+    `is_restarting` tells that the peer may hold routes from before we started (the R bit, RFC 4724 §4.1), and
+    `forwarding_kept` that it is right to use them (the F bit).
     """
     capabilities: list[Capability] = []
     if with_capabilities:
@@ -109,7 +111,7 @@ def build_open(
             capabilities.append(ExtendedNextHop((_IPV4_OVER_IPV6,)))
         if parameters.role is not None:
             capabilities.append(BgpRole(ROLE_VALUES[parameters.role]))
-        capabilities += _restart_capabilities(parameters, families, is_restarting)
+        capabilities += _restart_capabilities(parameters, families, is_restarting, forwarding_kept)
         capabilities.append(FourOctetAs(parameters.as_number))
         capabilities.append(EnhancedRouteRefresh())
     return Open(
@@ -121,12 +123,15 @@ def build_open(
 
 
 def _restart_capabilities(
-    parameters: Parameters, families: tuple[Family, ...], is_restarting: bool
+    parameters: Parameters, families: tuple[Family, ...], is_restarting: bool, forwarding_kept: bool
 ) -> list[Capability]:
-    """Graceful restart, with the F bit: it is offered only where forwarding goes on without us."""
+    """Graceful restart, with the F bit: it is offered only where forwarding goes on without us.
+
+    That bit is about the last restart: not after one over which it did not go on.
+    """
     if parameters.graceful_restart is None:
         return []
-    kept = tuple((family.afi, family.safi, True) for family in families)
+    kept = tuple((family.afi, family.safi, forwarding_kept or not is_restarting) for family in families)
     capabilities: list[Capability] = [
         GracefulRestart(parameters.graceful_restart, kept, is_restarting, keeps_on_notification=True)
     ]

@@ -71,10 +71,12 @@ class Peer:
         random: Callable[[], float],
         reports_routes: bool = False,
         restarted_at: float | None = None,
+        forwarding_kept: bool = True,
     ) -> None:
         """`random` returns numbers in [0, 1); `reports_routes` makes events of received routes.
 
-        `restarted_at` is when this program began, if the peer may hold routes of the one before.
+        `restarted_at` is when this program began, if the peer may hold routes of the one before;
+        `forwarding_kept`: what they lead to went on meanwhile.
         """
         self.parameters = parameters
         self.explain_silence: Callable[[], str] = lambda: ""
@@ -84,6 +86,7 @@ class Peer:
         self._random = random
         self._reports_routes = reports_routes
         self._restarted_at = restarted_at
+        self._forwarding_kept = forwarding_kept
         self._dialer = Dialer(
             parameters.connect_retry_time, parameters.connect_timeout, random, is_passive=parameters.passive
         )
@@ -462,6 +465,7 @@ class Peer:
             is_outgoing=is_outgoing,
             with_capabilities=self._with_capabilities,
             is_restarting=self._is_restarting(now),
+            forwarding_kept=self._forwarding_kept,
         )
 
     def _is_restarting(self, now: float) -> bool:

@@ -31,6 +31,7 @@ from rhi.daemon.origins import Origins
 from rhi.daemon.plan import Plan, make_plan
 from rhi.daemon.policies import OnExit
 from rhi.daemon.state import Clocks, StateFile
+from rhi.daemon.warm import is_forwarding_kept
 from rhi.health.checker import Report
 from rhi.health.runner import Runner
 from rhi.model.events import Event, RoutesMissed, SessionDown, SessionUp
@@ -98,6 +99,7 @@ class Daemon:
         self.history = History(lambda: datetime.now(UTC), log)
         self.alarms = Alarms(self.history)
         self.origins = Origins(self._note_origin)
+        self.keeper = self._make_keeper(options.state_file)
         self.pool = rhi.Pool(
             setup.router_id,
             dict(setup.peers),
@@ -105,8 +107,8 @@ class Daemon:
             listen=setup.listen,
             dynamic_peers=dict(setup.dynamic_peers),
             complete_within=options.complete_within,
+            forwarding_kept=is_forwarding_kept(self.keeper, setup.peers.values()),
         )
-        self.keeper = self._make_keeper(options.state_file)
         self.controller = Controller(setup, self.pool, self.history, self.alarms, self.clocks, self.keeper)
         self.controller.pace = options.pace
         self.controller.restore()
@@ -117,9 +119,8 @@ class Daemon:
         self._timer: asyncio.TimerHandle | None = None
         self.origins.watch(set(self.controller.reconciler.addresses))
         self.runner.configure(setup.checks)
-        if setup.notes:
-            for note in setup.notes:
-                self.history.add("start", "", note)
+        for note in setup.notes:
+            self.history.add("start", "", note)
         # before peers are told End-of-RIB, whatever is known
         within = options.complete_within
         self._loop.call_later(within - min(0.5, within / 10), self._disown)

@@ -64,6 +64,11 @@ class Sections:
         """The file was written since the host has started."""
         return bool(self._boot) and self._read.boot == self._boot
 
+    @property
+    def is_known(self) -> bool:
+        """It is known when the file was written."""
+        return bool(self._boot and self._read.boot)
+
     def take(self, name: str, parse: Callable[[Any], T]) -> T | None:
         """What a section held at the start; None where there is none that can be used."""
         if name not in self._read.sections:
@@ -110,6 +115,9 @@ class Keeper(Sections):
         self._task: asyncio.Task[None] | None = None
         self._has_failed = self._is_closed = False
         self._news = asyncio.Event()
+        if not self.is_same_boot:
+            # from now on it is of this start of the host
+            self.changed()
 
     def changed(self) -> None:
         """Something that is kept is different now: write it soon."""

@@ -4,15 +4,17 @@ Routes come back as they were, before any check has said anything, so that peers
 verdicts then decide as always. Not after a new start of the host, whose services have started anew too.
 """
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from rhi.daemon.decision.routes import Address
 from rhi.daemon.decision.spec import Specs
 from rhi.daemon.policies import OnCrash
 from rhi.errors import InvalidValueError
 from rhi.model.attributes import NO_ATTRIBUTES, Origin, PathAttributes
+from rhi.model.parameters import Parameters
 from rhi.model.prefix import Prefix, to_prefix
 
 _FIELDS: Final = frozenset(PathAttributes.__slots__)
@@ -49,6 +51,30 @@ def attributes_from_json(document: Mapping[str, Any]) -> PathAttributes:
         return PathAttributes(**{**document, "origin": Origin[document["origin"].upper()]})
     except InvalidValueError as error:
         raise ValueError(str(error)) from None
+
+
+class Remembers(Protocol):
+    """The part of the state file's keeper that tells of the start of the host."""
+
+    @property
+    def is_known(self) -> bool:
+        """It is known when the file was written."""
+
+    @property
+    def is_same_boot(self) -> bool:
+        """That was since the host has started."""
+
+
+def is_forwarding_kept(keeper: Remembers | None, peers: Iterable[Parameters]) -> bool:
+    """Whether services went on while there was no daemon: not over a new start of the host.
+
+    Without a state file that tells, peers can hold routes of before the start of the host for as long as they
+    have been told to.
+    """
+    if keeper is not None and keeper.is_known:
+        return keeper.is_same_boot
+    longest = max((each.graceful_restart or 0 for each in peers), default=0)
+    return time.clock_gettime(time.CLOCK_BOOTTIME) > longest
 
 
 def is_any_warm(specs: Specs) -> bool:

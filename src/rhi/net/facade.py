@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from rhi.errors import EmptyTableError, InvalidValueError
 from rhi.model.attributes import NO_ATTRIBUTES, PathAttributes, Route, RouteLike
+from rhi.model.checks import to_flag
 from rhi.model.events import Event, PeerAdded, RoutesReceived, SessionDown
 from rhi.model.observer import Observer
 from rhi.model.parameters import Parameters, to_router_id, to_seconds
@@ -47,6 +48,7 @@ class PoolSettings:
     dynamic_peers: ParsedDynamicPeers
     reports_routes: bool
     complete_within: float | None
+    forwarding_kept: bool
     limits: DynamicLimits
 
     @classmethod
@@ -61,6 +63,7 @@ class PoolSettings:
         dynamic_peers: DynamicPeers | None,
         reports_routes: bool,
         complete_within: float | None,
+        forwarding_kept: bool,
         max_dynamic_peers: int,
         max_dynamic_peers_per_source: int,
     ) -> "PoolSettings":
@@ -79,6 +82,7 @@ class PoolSettings:
             complete_within=None
             if complete_within is None
             else to_seconds(complete_within, "complete_within"),
+            forwarding_kept=to_flag(forwarding_kept, "forwarding_kept"),
             limits=DynamicLimits(max_dynamic_peers, max_dynamic_peers_per_source),
         )
 

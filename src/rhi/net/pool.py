@@ -141,6 +141,7 @@ class PoolDriver:
         *,
         dynamic_peers: ParsedDynamicPeers,
         reports_routes: bool,
+        forwarding_kept: bool = True,
         limits: DynamicLimits | None = None,
     ) -> None:
         """`deliver` gets each event; for PeerAdded and PeerRemoved with the peer's parameters."""
@@ -148,6 +149,7 @@ class PoolDriver:
         self._deliver = deliver
         self._dynamic_peers = dynamic_peers
         self._reports_routes = reports_routes
+        self._forwarding_kept = forwarding_kept
         self._table = RouteTable()
         self._loop = asyncio.get_running_loop()
         self._sessions: dict[PeerAddress | PeerInterface, PeerSession] = {}
@@ -406,6 +408,7 @@ class PoolDriver:
             random=self._random.random,
             reports_routes=self._reports_routes,
             restarted_at=self._restarted_at(address),
+            forwarding_kept=self._forwarding_kept,
         )
         peer.mark(self._drains.is_marking)
         self._deliver(PeerAdded(peer=name), parameters)

@@ -165,11 +165,16 @@ def test_check_tells_right_files_from_wrong_ones(tmp_path: Path) -> None:
     file.write_text('router_id = "192.0.2.1"\nas_number = 65001\nallow_empty = true\n')
 
     right = run("check", str(file))
+    keeps = tmp_path / "keeps.toml"
+    keeps.write_text(file.read_text() + '[peers."192.0.2.9"]\ngraceful_restart = 60\n')
+    noted = run("check", str(keeps))
     schema = run("check", "--schema")
     nothing = run("check")
     absent = run("check", str(tmp_path / "none"))
 
     assert (right.code, right.out) == (0, f"{file}: is right\n")
+    assert noted.code == 0
+    assert noted.out.startswith(f"{keeps}: note: peers.192.0.2.9: graceful restart is on")
     assert schema.code == 0
     assert '"title": "Config"' in schema.out
     assert (nothing.code, nothing.err) == (2, "rhi check: CONFIG missing (try rhi check --help)\n")

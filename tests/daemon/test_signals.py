@@ -45,6 +45,7 @@ def test_first_signal_asks_and_second_ends_at_once_with_sessions_closed(noted: N
         os.kill(os.getpid(), signal.SIGTERM)
         assert stopped.wait(PATIENCE)
         assert signals.time_left <= signals.stop_time
+        assert signals.stopped_by == "SIGTERM"
         os.kill(os.getpid(), signal.SIGINT)
         assert noted.ended.wait(PATIENCE)
 

@@ -33,9 +33,11 @@ def run(words: list[str]) -> int:
     if arguments.config is None:
         arguments_parser.error("CONFIG missing")
     try:
-        read(arguments.config)
+        _, setup = read(arguments.config)
     except ConfigError as error:
         return refuse(error.problems)
+    for note in setup.notes:
+        print(f"{arguments.config}: note: {note}")
     print(f"{arguments.config}: is right")
     return 0
 

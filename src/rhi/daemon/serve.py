@@ -52,7 +52,14 @@ async def serve(file: str, log: Log, signals: Signals, collector: Collector | No
     stopped: asyncio.Future[str] = loop.create_future()
     hung_up = asyncio.Event()
     signals.stop_time = stop_time(config)
-    signals.on_stop = lambda name: loop.call_soon_threadsafe(stopped.set_result, name)
+
+    def stop(name: str) -> None:
+        if not stopped.done():
+            stopped.set_result(name)
+
+    signals.on_stop = lambda name: loop.call_soon_threadsafe(stop, name)
+    if signals.stopped_by:
+        stop(signals.stopped_by)
     parts = AsyncExitStack()
     daemon = Daemon(setup, options_of(config), log)
     manager = Manager(daemon, Notifier.from_environment(), config.complete_within)

@@ -27,6 +27,7 @@ class Signals:
 
     Attributes:
         stop_time: seconds from the first signal to the end.
+        stopped_by: name of the first SIGTERM or SIGINT; empty before.
         on_stop, on_hang_up: called in the thread for the first SIGTERM or SIGINT, and for each SIGHUP; must
             return at once.
         close: called in the thread to end the sessions when nothing else does.
@@ -35,6 +36,7 @@ class Signals:
     def __init__(self, complain: Callable[[str], object], end: Callable[[int], object] = os._exit) -> None:
         """`complain` gets a sentence of why the end was not an orderly one; `end` ends the process."""
         self.stop_time = 10.0
+        self.stopped_by = ""
         self.on_stop: Callable[[str], object] = lambda name: None
         self.on_hang_up: Callable[[], object] = lambda: None
         self.close: Callable[[], object] = lambda: None
@@ -97,7 +99,8 @@ class Signals:
         elif number in _STOPS and self._stopped_at is None:
             self._stopped_at = time.monotonic()
             signal.setitimer(signal.ITIMER_REAL, self.stop_time + LAST_TIME)
-            self.on_stop(signal.Signals(number).name)
+            self.stopped_by = signal.Signals(number).name
+            self.on_stop(self.stopped_by)
         elif number in _STOPS:
             self._give_up(f"{signal.Signals(number).name} once more")
             return False

@@ -18,6 +18,18 @@ def built(**parts: Any) -> Setup:
     return build(check(BASE | parts, "x", {}))
 
 
+def test_drain_adds_the_mark_to_what_a_service_says() -> None:
+    services = built(
+        services={
+            "dns": {"addresses": ["203.0.113.1"], "on_drain": {"prepend_add": 3}},
+            "web": {"addresses": ["203.0.113.2"]},
+        }
+    ).specs.services
+
+    assert services["dns"].draining == Adjustment(prepend_add=3, graceful_shutdown=True)
+    assert services["web"].draining == Adjustment(graceful_shutdown=True)
+
+
 def test_peers_take_templates_and_the_file_s_as_number(tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_text("secret\n")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rhi.daemon.decision.overrides import Action
-from rhi.daemon.decision.spec import Group, Quota, Sharing
+from rhi.daemon.decision.spec import Adjustment, Group, Quota, Sharing
 from rhi.daemon.drains.book import ALL, EVERYTHING, Flush
 from rhi.daemon.drains.machine import Drain, Kind, Pace, State, Target
 from rhi.model.attributes import PathAttributes
@@ -261,6 +261,15 @@ def test_drain_of_one_of_two_services_on_an_address_leaves_it_to_the_other() -> 
 
     assert scene.routes == {address(1): PLAIN}
     assert scene.state(DNS) is State.DONE
+
+
+def test_drain_makes_attributes_worse_as_the_service_says() -> None:
+    worse = Adjustment(prepend_add=3, graceful_shutdown=True)
+    scene = Scene(Desk(setup(service("dns", address(1), draining=worse))))
+
+    scene.drain(DNS)
+
+    assert scene.routes == {address(1): PathAttributes(prepend=3, graceful_shutdown=True)}
 
 
 def test_drain_is_over_with_its_service_and_its_peer() -> None:

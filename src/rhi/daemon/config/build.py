@@ -1,7 +1,7 @@
 """From a checked file to what the engine and the decision work with."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -186,6 +186,7 @@ def _service(name: str, settings: ServiceSettings, names: list[str], checks: Map
         bands=bands or (Band(name="healthy", at_least=settings.policy),),
         unhealthy=_action(settings.on_unhealthy),
         degraded=_adjustment(settings.on_degraded),
+        draining=replace(_adjustment(settings.on_drain), graceful_shutdown=True),
         min_up=settings.min_up,
         min_down=settings.min_down,
         damping=None if settings.damping is None else Damping(**settings.damping.model_dump()),

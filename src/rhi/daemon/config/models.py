@@ -200,6 +200,7 @@ class ServiceSettings(Model):
     bands: list[Band] = []
     on_unhealthy: Action = None
     on_degraded: Adjust = Adjust(med_add=100)
+    on_drain: Adjust = Adjust()
     min_up: Duration = 0.0
     min_down: Duration = 0.0
     damping: DampingField = None

@@ -90,6 +90,7 @@ class Adjustment:
 
 
 AS_IT_IS: Final = Adjustment()
+MARK: Final = Adjustment(graceful_shutdown=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +142,7 @@ class Service:
         bands: best first; a service that meets none of them is unhealthy.
         unhealthy: what then becomes of its attributes; None withdraws.
         degraded: what a failed dependency, a check that has died, or a guard adds.
+        draining: what is added while it is marked as leaving.
         min_up: seconds it stays in a level before it may get worse.
         min_down: seconds it stays in a level before it may get better.
         damping: None does not damp.
@@ -157,6 +159,7 @@ class Service:
     bands: tuple[Band, ...] = (Band(name="healthy", at_least=ALL),)
     unhealthy: Adjustment | None = None
     degraded: Adjustment = field(default_factory=lambda: Adjustment(med_add=100))
+    draining: Adjustment = MARK
     min_up: float = 0.0
     min_down: float = 0.0
     damping: Damping | None = None

@@ -168,7 +168,7 @@ def _adjustments(
     if is_degraded:
         adjustments.append(service.degraded)
     if override is not None and (override.action is Action.DRAIN or override.is_marked):
-        adjustments.append(Adjustment(graceful_shutdown=True))
+        adjustments.append(service.draining)
     return adjustments
 
 

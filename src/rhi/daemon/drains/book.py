@@ -113,6 +113,8 @@ class Drains:
         """
         has_moved = False
         for target, drain in list(self._drains.items()):
+            if drain.state.is_end:
+                continue
             found = advance(drain, self._facts(drain, reconciler, overrides), now)
             if found is drain:
                 continue

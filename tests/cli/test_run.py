@@ -179,3 +179,16 @@ def test_check_tells_right_files_from_wrong_ones(tmp_path: Path) -> None:
     assert '"title": "Config"' in schema.out
     assert (nothing.code, nothing.err) == (2, "rhi check: CONFIG missing (try rhi check --help)\n")
     assert absent.code == 2
+
+
+@pytest.mark.slow
+def test_run_looks_for_the_neighbour_on_an_interface(tmp_path: Path) -> None:
+    file = tmp_path / "rhi.toml"
+    file.write_text(
+        'router_id = "192.0.2.10"\nas_number = 65001\n[peers.rhi-not-there]\n'
+        '[services.host]\naddresses = "203.0.113.10"\n'
+    )
+
+    with running("run", str(file)) as child:
+        assert "rhi-not-there" in child.complaint("Interface rhi-not-there does not exist")
+        assert child.end().code == 0

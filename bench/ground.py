@@ -58,7 +58,7 @@ class Ground:
 def ground() -> Iterator[Ground]:
     """A namespace for root, else the machine's loopback interface."""
     if os.geteuid() != 0:
-        yield Ground("127.0.0.1", "127.0.0.2", _free_port("127.0.0.1"), None)
+        yield Ground("127.0.0.1", "127.0.0.2", free_port("127.0.0.1"), None)
         return
     remove_leftovers()
     with namespaces("bench") as (namespace,):
@@ -66,7 +66,8 @@ def ground() -> Iterator[Ground]:
         yield Ground("10.255.255.1", "10.255.255.2", BGP_PORT, namespace)
 
 
-def _free_port(address: str) -> int:
+def free_port(address: str = "127.0.0.1") -> int:
+    """A port on which nobody listens."""
     with socket.create_server((address, 0)) as server:
         port: int = server.getsockname()[1]
         return port

@@ -49,9 +49,10 @@ class FakeRoutes:
 class Instant(Sections):
     """Writes at once."""
 
-    def __init__(self, file: Path, clocks: Callable[[], Clocks], alarms: Alarms) -> None:
+    def __init__(self, file: Path | StateFile, clocks: Callable[[], Clocks], alarms: Alarms) -> None:
         self._alarms = alarms
-        super().__init__(StateFile(str(file)), clocks, lambda text: alarms.set("state file", text))
+        of_path = file if isinstance(file, StateFile) else StateFile(str(file))
+        super().__init__(of_path, clocks, lambda text: alarms.set("state file", text))
 
     def changed(self) -> None:
         try:
@@ -63,7 +64,7 @@ class Instant(Sections):
 class Desk:
     """A controller on fakes, and a clock that tests move."""
 
-    def __init__(self, first: Setup, state: Path | None = None) -> None:
+    def __init__(self, first: Setup, state: Path | StateFile | None = None) -> None:
         self.now = 100.0
         self.logged: list[Entry] = []
         self.routes = FakeRoutes()

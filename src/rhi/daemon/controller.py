@@ -155,6 +155,8 @@ class Controller:
     def disown(self) -> None:
         """Give up what was announced as before the start and no check has confirmed; `decide` acts on it."""
         now = self._clocks().monotonic
+        # whoever has no session by now may have none for long: drains wait for sessions no more
+        self.drains.sessions.has_begun = True
         for prefix in self._adopted:
             if self.reconciler.disown(prefix, now):
                 self._history.add("route", str(prefix), "nobody has confirmed it since the start")

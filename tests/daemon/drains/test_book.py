@@ -1,6 +1,7 @@
 """Drains as the controller performs them: what is announced, to whom, and that nothing stays behind."""
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hypothesis import given
@@ -10,6 +11,7 @@ from rhi.daemon.decision.overrides import Action
 from rhi.daemon.decision.spec import Adjustment, Group, Quota, Sharing
 from rhi.daemon.drains.book import ALL, EVERYTHING, Flush
 from rhi.daemon.drains.machine import Drain, Kind, Pace, State, Target
+from rhi.daemon.state import Saved, StateFile
 from rhi.model.attributes import PathAttributes
 from rhi.model.parameters import Parameters
 from tests.daemon.decision.build import DOWN, UP, address, service
@@ -22,13 +24,30 @@ PACE = Pace(wait=30.0, acknowledge=5.0, age=2.0)
 DNS, WEB, OF_PEER = Target(Kind.SERVICE, "dns"), Target(Kind.SERVICE, "web"), Target(Kind.PEER, PEER)
 
 
+class Memory(StateFile):
+    """A state file that costs no disk."""
+
+    def __init__(self) -> None:
+        super().__init__("nowhere")
+        self._text = ""
+
+    def load(self) -> Saved:
+        return Saved(**json.loads(self._text)) if self._text else Saved()
+
+    def save(self, saved: Saved) -> None:
+        self._text = json.dumps({"sections": dict(saved.sections), "boot": saved.boot})
+
+
+def two_services(state: Memory | None = None) -> Desk:
+    two = setup(service("dns", address(1)), service("web", address(2)))
+    return Desk(replace(two, peers={PEER: Parameters(as_number=65001)}), state)
+
+
 @dataclass
 class Scene:
     """A controller with one peer that acknowledges everything, and the routes that it ends up with."""
 
-    desk: Desk = field(
-        default_factory=lambda: Desk(setup(service("dns", address(1)), service("web", address(2))))
-    )
+    desk: Desk = field(default_factory=two_services)
     routes: dict[str, PathAttributes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -282,11 +301,25 @@ def test_drain_is_over_with_its_service_and_its_peer() -> None:
     assert scene.desk.controller.drains.all == []
 
 
+def restarted(scene: Scene, state: Memory) -> Scene:
+    """The next daemon decides the same."""
+    desk = two_services(state)
+    desk.now = scene.desk.now
+    desk.controller.restore()
+    found = Scene(desk)
+    assert found.routes == scene.routes
+    assert [(str(each.target), each.state) for each in desk.controller.drains.all] == [
+        (str(each.target), each.state) for each in scene.desk.controller.drains.all
+    ]
+    return found
+
+
 TARGETS = [DNS, WEB, ALL, OF_PEER]
 orders = st.one_of(
     st.tuples(st.just("drain"), st.sampled_from(TARGETS)),
     st.tuples(st.just("undrain"), st.sampled_from(TARGETS)),
     st.tuples(st.just("pass"), st.floats(0.1, 40)),
+    st.tuples(st.just("restart"), st.just(None)),
     st.tuples(st.just("announce"), st.sampled_from(["dns", "web"])),
     st.tuples(st.just("withdraw"), st.sampled_from(["dns", "web"])),
     st.tuples(st.just("clear"), st.sampled_from(["dns", "web"])),
@@ -297,11 +330,16 @@ orders = st.one_of(
 def test_whatever_is_said_the_last_word_wins_and_what_is_taken_back_leaves_nothing(
     said: list[tuple[str, Any]],
 ) -> None:
-    scene = Scene()
+    """Also over restarts of the daemon."""
+    state = Memory()
+    scene = Scene(two_services(state))
+    scene.desk.controller.restore()
     before, peer = dict(scene.routes), scene.peer
     for what, about in said:
         scene.desk.now += 0.01  # of two words one is the later
-        if what == "drain":
+        if what == "restart":
+            scene = restarted(scene, state)
+        elif what == "drain":
             scene.drain(about)
         elif what == "undrain":
             scene.undrain(about)

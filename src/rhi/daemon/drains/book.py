@@ -5,13 +5,14 @@ later override of a service takes it out of a drain of everything. What a drain 
 what it is, each time: a drain that is cancelled leaves nothing behind.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from typing import Final
 
 from rhi.daemon.decision.overrides import Action, Override
 from rhi.daemon.decision.reconciler import Reconciler
+from rhi.daemon.decision.routes import Address
 from rhi.daemon.drains.machine import Drain, Facts, Kind, State, Step, Target, advance, begin, cancel
 from rhi.model.parameters import Parameters
 from rhi.model.prefix import Prefix
@@ -45,6 +46,24 @@ class Sessions:
     flush: Flush | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What overrides depend on: with thousands of services they are not worked out for every decision."""
+
+    drains: tuple[Drain, ...]
+    said: Mapping[str, Override]
+    services: Collection[str]
+
+    def is_same(self, other: "_Asked") -> bool:
+        """The answer is the same too."""
+        return (
+            self.services is other.services
+            and len(self.drains) == len(other.drains)
+            and all(one is two for one, two in zip(self.drains, other.drains, strict=True))
+            and self.said == other.said
+        )
+
+
 class Drains:
     """The drains of one daemon.
 
@@ -57,6 +76,7 @@ class Drains:
         self.sessions = Sessions()
         self._tell = tell
         self._drains: dict[Target, Drain] = {}
+        self._answered: tuple[_Asked, Mapping[str, Override]] | None = None
 
     @property
     def all(self) -> list[Drain]:
@@ -115,7 +135,9 @@ class Drains:
         for target, drain in list(self._drains.items()):
             if drain.state.is_end:
                 continue
-            found = advance(drain, self._facts(drain, reconciler, overrides), now)
+            found, before = drain, None
+            while found is not before:
+                before, found = found, advance(found, self._facts(found, reconciler, overrides), now)
             if found is drain:
                 continue
             has_moved = True
@@ -154,6 +176,12 @@ class Drains:
         """What operators have said, as it counts now with these drains."""
         if not self._drains:
             return said
+        asked = _Asked(tuple(self._drains.values()), dict(said), services)
+        if self._answered is None or not asked.is_same(self._answered[0]):
+            self._answered = asked, self._work_out(said, services)
+        return self._answered[1]
+
+    def _work_out(self, said: Mapping[str, Override], services: Collection[str]) -> Mapping[str, Override]:
         found = {name: self._shaped(name, override) for name, override in said.items()}
         for whole in self._drains.values():
             if whole.target.kind in (Kind.ALL, Kind.EXIT):
@@ -193,16 +221,20 @@ class Drains:
         flush, target = self.sessions.flush, drain.target
         behind = {} if flush is None else flush.behind
         heard = set(self.sessions.established)
-        announced, kept = drained_routes(drain, reconciler, overrides)
-        left = len(announced)
         if target.kind is Kind.PEER:
             heard &= {target.name}
             behind = {peer: what for peer, what in behind.items() if peer == target.name}
-            left = 0  # its filter needs nobody's consent
+        # of many routes only as much is looked at as the state depends on
+        routes, is_any = [], True
+        if not drain.state.has_withdrawn:
+            is_any = any(True for _ in _drained(drain, reconciler, overrides))
+        elif drain.state is State.WITHDRAWING and target.kind is not Kind.PEER:
+            # a peer's filter needs nobody's consent
+            routes = list(_drained(drain, reconciler, overrides))
         return Facts(
-            is_moot=not announced or (self.sessions.has_begun and not heard),
-            left=left,
-            kept=kept,
+            is_moot=not is_any or (self.sessions.has_begun and not heard),
+            left=len(routes),
+            kept=_keepers(routes),
             flushed_at=None if flush is None else flush.began_at,
             behind=behind,
         )
@@ -220,19 +252,30 @@ def drained_routes(
 
     An address that another service wants by itself (`share = "any"`, a later override) is not among them.
     """
+    found = list(_drained(drain, reconciler, overrides))
+    return [each.prefix for each in found], _keepers(found)
+
+
+def _drained(drain: Drain, reconciler: Reconciler, overrides: Mapping[str, Override]) -> Iterator[Address]:
     target = drain.target
+    for address in _covered(target, reconciler):
+        if address is None or address.attributes is None:
+            continue
+        if target.kind is Kind.EXIT and address.because not in drain.services:
+            continue
+        if target.kind is Kind.PEER or _is_drained(overrides.get(address.because)):
+            yield address
+
+
+def _covered(target: Target, reconciler: Reconciler) -> Iterable[Address | None]:
     if target.kind is Kind.SERVICE:
         service = reconciler.specs.services.get(target.name)
-        addresses = [reconciler.address(prefix) for prefix in (service.prefixes if service else ())]
-    else:
-        addresses = list(reconciler.addresses.values())
-    found = [each for each in addresses if each is not None and each.attributes is not None]
-    if target.kind is Kind.EXIT:
-        found = [each for each in found if each.because in drain.services]
-    if target.kind is not Kind.PEER:
-        found = [each for each in found if _is_drained(overrides.get(each.because))]
-    kept = sorted({f"kept by {each.kept_by}" for each in found if each.kept_by})
-    return [each.prefix for each in found], ", ".join(kept)
+        return [reconciler.address(prefix) for prefix in (service.prefixes if service else ())]
+    return reconciler.addresses.values()
+
+
+def _keepers(addresses: Iterable[Address]) -> str:
+    return ", ".join(sorted({f"kept by {each.kept_by}" for each in addresses if each.kept_by}))
 
 
 def _is_drained(override: Override | None) -> bool:

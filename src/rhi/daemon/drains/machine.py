@@ -9,7 +9,7 @@ find other paths. `withdrawing`: the routes leave, unless a guard keeps them. `a
 has yet to acknowledge that. `aging`: what is still on its way arrives. In `done` and `deadline passed` the
 routes stay away until the drain is cancelled. A deadline waits for nobody, and the step names who was behind.
 
-`advance` is level-triggered: it is given what is the case, and asking twice changes nothing.
+`advance` is level-triggered: it is given what is the case, and makes one step at most.
 """
 
 import enum
@@ -245,14 +245,13 @@ def begin(drain: Drain, now: float, text: str, *, has_withdrawn: bool = False) -
 
 
 def advance(drain: Drain, facts: Facts, now: float) -> Drain:
-    """As far as it has come at `now`, if these are the facts."""
-    while True:
-        causes = _causes(drain, facts, now)
-        found = next((each for each in TRANSITIONS[drain.state] if each[0] in causes), None)
-        if found is None:
-            return drain
-        cause, state = found
-        drain = _step(drain, state, _text(drain, cause, facts), _behind(drain, cause, facts), now)
+    """With the next step, if these are the facts at `now`; as it is when it has to wait for others."""
+    causes = _causes(drain, facts, now)
+    found = next((each for each in TRANSITIONS[drain.state] if each[0] in causes), None)
+    if found is None:
+        return drain
+    cause, state = found
+    return _step(drain, state, _text(drain, cause, facts), _behind(drain, cause, facts), now)
 
 
 def cancel(drain: Drain, text: str, now: float) -> Drain:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Condition, Thread
 from typing import Any, NamedTuple
 
@@ -122,6 +123,13 @@ def running(*words: str, command: Sequence[str] = COMMAND) -> Iterator[Child]:
             if file is not None:
                 with suppress(BrokenPipeError):
                     file.close()
+
+
+def wait_for_file(path: Path) -> None:
+    """Until it is there: a daemon's socket gets its name when the daemon listens."""
+    deadline = time.monotonic() + PATIENCE
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def assert_one_sentence(err: str, prog: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rhi.testing.collector import Collector
-from tests.cli.command import PATIENCE, run, running
+from tests.cli.command import PATIENCE, run, running, wait_for_file
 
 ADDRESS, OTHER = "203.0.113.10", "203.0.113.11"
 
@@ -119,6 +119,7 @@ def test_run_has_an_api_that_reads_the_file_again_and_is_gone_at_the_end(
 
     with running("run", str(file)) as child:
         assert has(collector, ADDRESS)
+        wait_for_file(path)
         mode = stat.S_IMODE(path.stat().st_mode)
         explained = ask(path, f"GET /v1/explain/{ADDRESS}")
         metrics = ask(path, "GET /metrics")

@@ -1,11 +1,14 @@
 """The verbs that ask a running daemon, against a real one with a collector as its peer."""
 
+import fcntl
 import json
 import os
+import pty
 import signal
 import socket
+import struct
 import subprocess
-import time
+import termios
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +19,7 @@ import pytest
 from rhi.cli import main, overriding
 from rhi.cli.explain import describe
 from rhi.testing.collector import Collector
-from tests.cli.command import COMMAND, PATIENCE, running
+from tests.cli.command import COMMAND, PATIENCE, running, wait_for_file
 
 ADDRESS, OTHER = "203.0.113.10", "203.0.113.53"
 
@@ -31,13 +34,6 @@ class House:
 
     def announces(self, *addresses: str) -> bool:
         return self.collector.wait_for(lambda routes: set(routes) == set(addresses), PATIENCE)
-
-
-def wait_for(path: Path) -> None:
-    """Until the daemon listens; its socket gets this name when it does."""
-    deadline = time.monotonic() + PATIENCE
-    while not path.exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +63,7 @@ socket = "{path}"
 """)
         with running("run", str(file)):
             found = House(file, path, collector)
-            wait_for(Path(path))
+            wait_for_file(Path(path))
             assert found.announces(ADDRESS, OTHER)
             yield found
 
@@ -341,6 +337,61 @@ def test_verbs_wrong_input_is_one_sentence(ask: Any, words: list[str], code: int
     assert err.count("\n") == 1
 
 
+def in_terminal(*words: str, until: bytes) -> tuple[int, bytes]:
+    """Runs a verb in a terminal of 100 columns, and presses Ctrl-C when something has been shown twice."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(COMMAND[0], [*COMMAND, *words])
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+    shown, is_stopped = b"", False
+    with os.fdopen(terminal, "rb", buffering=0) as file:
+        try:
+            while data := file.read(65536):
+                shown += data
+                if not is_stopped and shown.count(until) > 1:
+                    is_stopped = True
+                    os.write(terminal, b"\x03")
+        except OSError:  # Linux tells so that the other side is closed
+            pass
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown
+
+
+@pytest.mark.slow
+def test_verbs_status_watched_in_a_terminal_is_shown_again_until_ctrl_c(house: House) -> None:
+    code, shown = in_terminal(
+        "status", "--watch", "--socket", house.socket, until=b"2 of 2 addresses announced"
+    )
+
+    assert code == 0
+    assert shown.count(b"SERVICES") > 1
+    assert shown.startswith(b"\x1b[?1049h")
+    assert b"\x1b[?1049l" in shown[-20:]  # the screen is as it was
+    assert b"Traceback" not in shown
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [["status"], ["explain", ADDRESS], ["history"], ["history", "--follow"]])
+def test_verbs_that_cannot_write_fail(house: House, words: list[str]) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*COMMAND, *words, "--socket", house.socket], stdout=full, stderr=subprocess.PIPE, check=False,
+            timeout=30,
+        )  # fmt: skip
+
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_verbs_with_standard_output_closed_end_without_a_traceback(house: House) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" --socket {house.socket} >&-', "sh", *COMMAND, "status"],
+        stderr=subprocess.PIPE, check=False, timeout=30,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 @pytest.mark.slow
 def test_verbs_to_a_reader_who_has_left_end_quietly(house: House) -> None:
     reading, writing = os.pipe()
@@ -379,7 +430,7 @@ def test_verbs_over_tcp_need_the_token(tmp_path: Path) -> None:
 
     with running("run", str(file)) as child:
         child.complaint("every service is decided")
-        wait_for(tmp_path / "s")
+        wait_for_file(tmp_path / "s")
         with_file = ask("--url", url, "--token-file", str(token))
         with_variable = ask("--url", url, RHI_TOKEN="sesame")
         without = ask("--url", url)

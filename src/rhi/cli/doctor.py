@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Final
 
 from rhi.cli.arguments import Parser
-from rhi.cli.check import missing
+from rhi.cli.check import missing, refuse
 from rhi.cli.client import Address, ApiError, Client
-from rhi.cli.output import complain, write_lines
+from rhi.cli.output import write_lines
 from rhi.cli.remote import json_text
 from rhi.net.endpoint import ListenAddress
 
@@ -51,9 +51,7 @@ def run(words: list[str]) -> int:
         # keys that cannot be read are findings
         config, setup = read(arguments.config, no_key)
     except ConfigError as error:
-        for problem in error.problems:
-            complain(problem)
-        return 2
+        return refuse(error.problems)
     listens = [ListenAddress.parse(text).port for text in (*config.listen, config.api.listen) if text]
     ports = {*listens, *(each.port for each in setup.peers.values())}
     found = diagnose(config, setup, read_system(arguments.config, ports, _live_peers(config)))

@@ -2,12 +2,12 @@
 
 import argparse
 import shutil
-import sys
 import textwrap
 from typing import Any, Final
 
 from rhi.cli.arguments import Parser
 from rhi.cli.client import Client, path_of
+from rhi.cli.output import is_terminal
 from rhi.cli.remote import remote_parser, run_remote
 from rhi.cli.times import clock
 
@@ -29,7 +29,7 @@ def parser() -> Parser:
 
 def run(words: list[str]) -> int:
     """Run the verb; returns the exit code."""
-    width = shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
+    width = shutil.get_terminal_size().columns if is_terminal() else None
     return run_remote(parser(), words, _ask, lambda found: describe(found, width))
 
 

@@ -35,7 +35,7 @@ def run(words: list[str]) -> int:
     arguments = arguments_parser.parse(words)
     client = client_of(arguments_parser, arguments)
     with answers(PROG), stop_signals():
-        _print(client, arguments)
+        return _print(client, arguments)
     return 0
 
 
@@ -45,7 +45,8 @@ def describe(entry: dict[str, Any]) -> str:
     return f"{full_clock(entry['time'])} {entry['kind']:<8} {subject}{entry['text']}"
 
 
-def _print(client: Client, arguments: argparse.Namespace) -> None:
+def _print(client: Client, arguments: argparse.Namespace) -> int:
+    """Until the end, a signal, or until nobody reads any more; returns the exit code."""
     gone: list[bool] = []
     output = Output(lambda: gone.append(True))
 
@@ -58,8 +59,8 @@ def _print(client: Client, arguments: argparse.Namespace) -> None:
     entries = client.get("/v1/history", limit=arguments.limit, **query)["items"]
     for entry in entries:
         show(entry)
-    if not arguments.follow:
-        return
+    if gone or not arguments.follow:
+        return 1 if gone else 0
     last = max([entry["number"] for entry in [*newest, *entries]], default=0)
     for kind, data in client.events(last, arguments.kind):
         if kind == "missed":
@@ -67,4 +68,5 @@ def _print(client: Client, arguments: argparse.Namespace) -> None:
         else:
             show(data)
         if gone:
-            return
+            break
+    return 1

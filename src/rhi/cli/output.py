@@ -70,6 +70,11 @@ def write_lines(lines: Iterable[str]) -> bool:
     return write_text("".join(f"{one_line(line)}\n" for line in lines))
 
 
+def is_terminal() -> bool:
+    """Standard output is one, rather than a file, a pipe, or closed."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
 def write_text(text: str) -> bool:
     """Text on standard output as it is; false when it cannot be written. A closed pipe needs no complaint."""
     try:

@@ -9,7 +9,7 @@ import json
 from typing import Any, Final
 
 from rhi.cli.arguments import Parser
-from rhi.cli.check import missing
+from rhi.cli.check import missing, refuse
 from rhi.cli.client import ApiError, Client, NoDaemon
 from rhi.cli.output import complain, write_lines
 from rhi.cli.remote import answers, client_of, json_text, remote_parser
@@ -51,9 +51,7 @@ def run(words: list[str]) -> int:
         _, setup = read(arguments.config, no_key)
         document, _ = parse(arguments.config)
     except ConfigError as error:
-        for problem in error.problems:
-            complain(problem)
-        return 2
+        return refuse(error.problems)
     with answers(PROG):
         try:
             return _show(_ask(client, arguments.config, document), arguments)

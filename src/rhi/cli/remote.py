@@ -61,11 +61,11 @@ def client_of(parser: Parser, arguments: argparse.Namespace) -> Client:
 
 @contextmanager
 def answers(prog: str) -> Iterator[None]:
-    """Let an ApiError of the block end the program, with each problem of a file on a line of its own."""
+    """Let an ApiError of the block end the program; problems of a file, if there are several, come first."""
     try:
         yield
     except ApiError as error:
-        for problem in error.problems:
+        for problem in error.problems if len(error.problems) > 1 else ():
             complain(problem)
         fail(prog, str(error), 1)
 

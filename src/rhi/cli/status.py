@@ -2,14 +2,13 @@
 
 import argparse
 import shutil
-import sys
 import time
 from typing import Any, Final
 
 from rhi.cli.arguments import Parser, number, stop_signals
 from rhi.cli.check import missing
 from rhi.cli.client import ApiError, Client
-from rhi.cli.output import write_text
+from rhi.cli.output import is_terminal, write_text
 from rhi.cli.remote import answers, client_of, json_text, remote_parser
 
 PROG: Final = "rhi status"
@@ -37,7 +36,7 @@ def run(words: list[str]) -> int:
     if arguments.watch:
         if arguments.json:
             arguments_parser.error("--watch and --json exclude each other; see rhi history --follow --json")
-        if not sys.stdout.isatty():
+        if not is_terminal():
             arguments_parser.error("--watch needs a terminal; see rhi history --follow")
     client = client_of(arguments_parser, arguments)
     if arguments.watch:
@@ -51,7 +50,7 @@ def run(words: list[str]) -> int:
         from rhi.cli.tables import text_of
     except ModuleNotFoundError as error:
         return missing(PROG, error)
-    return 0 if write_text(text_of(sections_of(found), is_terminal=sys.stdout.isatty())) else 1
+    return 0 if write_text(text_of(sections_of(found), is_terminal=is_terminal())) else 1
 
 
 def ask(client: Client, *, all_checks: bool) -> dict[str, Any]:

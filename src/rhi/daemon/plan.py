@@ -10,6 +10,7 @@ from rhi.daemon.decision.routes import Change
 from rhi.daemon.decision.spec import Quota, Specs
 from rhi.model.attributes import PathAttributes
 from rhi.model.parameters import SESSION_FIELDS, Parameters
+from rhi.model.sent import address_order
 
 # Given only when the daemon starts.
 _FIXED: Final = ("router_id", "listen", "dynamic_peers")
@@ -112,7 +113,7 @@ def make_plan(before: Setup, after: Setup, reconciler: Reconciler, inputs: Input
     kept = {name: verdict for name, verdict in inputs.verdicts.items() if _is_kept(name, before, after)}
     outcome = trial.decide(replace(inputs, verdicts=kept), now)
     return Plan(
-        routes=outcome.changes,
+        routes=tuple(sorted(outcome.changes, key=lambda change: address_order(change.prefix))),
         undecided=tuple(name for name, each in trial.standings.items() if not each.is_known),
         sessions=_sessions(before.peers, after.peers),
         checks=_checks(before.checks, after.checks),

@@ -18,7 +18,7 @@ _MOST_LETTERS: Final = 80
 # As many names as a sentence bears.
 _MOST_NAMES: Final = 10
 # Names that a wrong one is compared with: the daemon does this between decisions, some ms at most.
-_MOST_COMPARED: Final = 1000
+_MOST_COMPARED: Final = 200
 
 _UNITS: Final = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
 

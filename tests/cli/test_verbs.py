@@ -259,6 +259,8 @@ def test_verbs_plan_shows_what_a_file_would_change_and_changes_nothing(house: Ho
     as_json = json.loads(ask("plan", str(other), "--json")[1])
     other.write_text(text + "polcy = 1")
     wrong = ask("plan", str(other))
+    other.write_text("allow_empty = true\n" + text.partition("[services")[0] + text[text.index("[api]") :])
+    everything = ask("plan", str(other))
 
     assert own == (0, "nothing changes\n", "")
     assert (code, err) == (0, "")
@@ -269,6 +271,7 @@ def test_verbs_plan_shows_what_a_file_would_change_and_changes_nothing(house: Ho
         "1 of 2 announced routes would leave",
     ]
     assert [each["action"] for each in as_json["routes"]] == ["remove", "add"]
+    assert everything[1].endswith("2 of 2 announced routes would leave, which a reload needs --consent for\n")
     assert wrong[0] == 2
     assert wrong[2].startswith(f"{other}:")
     assert set(house.collector.routes()) == {ADDRESS, OTHER}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rhi.daemon.doctor.system import LivePeer
 
 PROG: Final = "rhi doctor"
-_USUAL: Final = "/etc/rhi.toml"
+_USUAL: Final = "/etc/rhi/rhi.toml"
 # A daemon that hangs is no reason to wait long.
 _ANSWER_TIME: Final = 3.0
 

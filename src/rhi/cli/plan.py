@@ -58,7 +58,7 @@ def run(words: list[str]) -> int:
         except NoDaemon as error:
             complain(f"{PROG}: {error}; this is what a start would do")
     plan = plan_of_start(setup)
-    return _show({**plan.to_json(), "lines": plan.lines()}, arguments)
+    return _show({**plan.to_json(), "needs_consent": False, "lines": plan.lines()}, arguments)
 
 
 def describe(plan: dict[str, Any]) -> list[str]:
@@ -67,7 +67,11 @@ def describe(plan: dict[str, Any]) -> list[str]:
         return ["nothing changes"]
     if not plan["withdrawals"]:
         return list(plan["lines"])
-    return [*plan["lines"], f"{plan['withdrawals']} of {plan['announced']} announced routes would leave"]
+    consent = ", which a reload needs --consent for" if plan["needs_consent"] else ""
+    return [
+        *plan["lines"],
+        f"{plan['withdrawals']} of {plan['announced']} announced routes would leave{consent}",
+    ]
 
 
 def _ask(client: Client, config: str, document: object) -> Any:

@@ -154,6 +154,10 @@ class Daemon:
         """What going over to `setup` would change."""
         return make_plan(self.setup, setup, self.controller.reconciler, self.inputs, self._loop.time())
 
+    def needs_consent(self, plan: Plan) -> bool:
+        """Whether more routes would leave than a reload may take away by itself."""
+        return plan.exceeds(self._options.reload_limit)
+
     def reload(self, setup: Setup, *, consent: bool = False) -> Plan:
         """Go over to another configuration; returns what that changes.
 
@@ -164,7 +168,7 @@ class Daemon:
             ReloadRefused: more routes would leave than `reload_limit` allows, and there is no consent.
         """
         plan = self.plan(setup)
-        if not consent and plan.exceeds(self._options.reload_limit):
+        if not consent and self.needs_consent(plan):
             text = (
                 f"{plan.withdrawals} of {plan.announced} announced routes would be withdrawn, and without "
                 f"consent at most {self._options.reload_limit} may be"

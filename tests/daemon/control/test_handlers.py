@@ -340,6 +340,7 @@ def test_plan_takes_a_document_instead_and_changes_nothing(tmp_path: Path) -> No
             planned = await ask(house, "POST", "/v1/plan", {"document": document})
 
             assert planned["withdrawals"] == 4
+            assert planned["needs_consent"] is True
             assert {"route": "203.0.113.9", "action": "add", "changes": ""} in planned["routes"]
             assert len(house.daemon.controller.reconciler.routes) == 4
 

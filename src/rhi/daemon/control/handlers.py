@@ -259,7 +259,8 @@ async def plan(desk: Desk, call: Call) -> PlanView:
                 setup = await desk.in_thread(lambda: setup_of(document, running))
         except (ConfigError, BuildError) as error:
             raise _unusable(error) from None
-        return show_plan(desk.daemon.plan(setup))
+        planned = desk.daemon.plan(setup)
+        return show_plan(planned, needs_consent=desk.daemon.needs_consent(planned))
 
 
 async def reload(desk: Desk, call: Call) -> PlanView:
@@ -273,9 +274,10 @@ async def reload(desk: Desk, call: Call) -> PlanView:
             desk.daemon.reload_failed(str(refused))
             raise refused from None
         try:
-            return show_plan(desk.daemon.reload(setup, consent=body.consent))
+            done = desk.daemon.reload(setup, consent=body.consent)
         except ReloadRefused as error:
             raise Refused(409, f"{error}; give consent if it is meant") from None
+        return show_plan(done, needs_consent=desk.daemon.needs_consent(done))
 
 
 async def metrics(desk: Desk, call: Call) -> str:

@@ -283,9 +283,9 @@ def show_entry(entry: Entry) -> EntryView:
     return EntryView(**entry.to_json())
 
 
-def show_plan(plan: Plan) -> PlanView:
+def show_plan(plan: Plan, *, needs_consent: bool) -> PlanView:
     """A plan for programs and for people."""
-    return PlanView(**plan.to_json(), lines=plan.lines())
+    return PlanView(**plan.to_json(), needs_consent=needs_consent, lines=plan.lines())
 
 
 def covering(source: Source, prefix: Prefix) -> Prefix | None:

@@ -302,6 +302,8 @@ class PlanView(View):
     """Fields that count only after a new start of the daemon."""
     withdrawals: int
     announced: int
+    needs_consent: bool
+    """More routes leave than a reload takes away without consent."""
     lines: list[str]
     """The same for people."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from bench.adapters import ADAPTERS, NO_DAEMONS, OURS
 from bench.experiments import EXPERIMENTS, Experiment
@@ -25,7 +25,7 @@ TITLES: Final = {
 def markdown(results: Results) -> str:
     """The whole report."""
     measured = [number for number in EXPERIMENTS if any(cell.experiment == number for cell in results.cells)]
-    parts = [_circumstances(results)]
+    parts = [_circumstances(results), _at_a_glance(results, [EXPERIMENTS[number] for number in measured])]
     parts += [_experiment(results, EXPERIMENTS[number]) for number in measured]
     absent = {number: EXPERIMENTS[number].TITLE for number in EXPERIMENTS if number not in measured}
     lines = [f"- {number}: {title}" for number, title in sorted(absent.items(), key=_by_number)]
@@ -58,6 +58,19 @@ def _circumstances(results: Results) -> str:
     )
 
 
+def _at_a_glance(results: Results, experiments: list[Experiment]) -> str:
+    """How many targets are met, and which are not."""
+    verdicts = [
+        (experiment.NUMBER, verdict)
+        for experiment in experiments
+        for verdict in _verdicts(results, experiment)
+        if verdict.is_met is not None
+    ]
+    missed = [f"- {number}: {verdict.text}" for number, verdict in verdicts if not verdict.is_met]
+    head = f"Targets: {len(verdicts) - len(missed)} of {len(verdicts)} met" + ("; missed:" if missed else ".")
+    return "\n\n".join([head, "\n".join(missed)]) if missed else head
+
+
 def _experiment(results: Results, experiment: Experiment) -> str:
     measures = [
         measure
@@ -65,7 +78,7 @@ def _experiment(results: Results, experiment: Experiment) -> str:
         if any(_value(results, experiment, name, measure) is not None for name in results.versions)
     ]
     speakers = [name for name in results.versions if ADAPTERS[name].takes(experiment.NUMBER)]
-    ours = [name for name in OURS if name in speakers] or ["rhi"]
+    ours = _ours(results, experiment)
     columns = ["speaker", "runs"]
     for measure in measures:
         columns += [measure.name, *(f"{name} ÷ it" for name in ours)]
@@ -88,8 +101,7 @@ def _experiment(results: Results, experiment: Experiment) -> str:
         parts.append("Driven by: " + "; ".join(ways) + ".")
     parts.append(_when([results.cell(experiment.NUMBER, name) for name in speakers]))
     if experiment.TARGETS:
-        verdicts = [_verdict(results, experiment, each, name) for each in experiment.TARGETS for name in ours]
-        parts.append("\n".join(verdicts))
+        parts.append("\n".join(f"- {verdict.text}" for verdict in _verdicts(results, experiment)))
     return "\n\n".join(parts)
 
 
@@ -107,7 +119,8 @@ def _row(
     results: Results, experiment: Experiment, name: str, measures: list[Measure], ours: list[str]
 ) -> str:
     cell = results.cell(experiment.NUMBER, name)
-    fields = [TITLES[name], str(cell.runs)]
+    # what takes long is not measured as often as the others
+    fields = [TITLES[name], f"{cell.runs}, slow" if cell.is_slow else str(cell.runs)]
     for measure in measures:
         value = _value(results, experiment, name, measure)
         if value is None:
@@ -137,7 +150,24 @@ def _with_unit(value: float, unit: Unit) -> str:
     return f"{_shown(value, unit)} {unit.value[1]}".strip()
 
 
-def _verdict(results: Results, experiment: Experiment, target: Target, name: str) -> str:
+class Verdict(NamedTuple):
+    """What has become of a target; None: it was not measured."""
+
+    text: str
+    is_met: bool | None
+
+
+def _ours(results: Results, experiment: Experiment) -> list[str]:
+    names = [name for name in OURS if name in results.versions and ADAPTERS[name].takes(experiment.NUMBER)]
+    return names or ["rhi"]
+
+
+def _verdicts(results: Results, experiment: Experiment) -> list[Verdict]:
+    ours = _ours(results, experiment)
+    return [_verdict(results, experiment, target, name) for target in experiment.TARGETS for name in ours]
+
+
+def _verdict(results: Results, experiment: Experiment, target: Target, name: str) -> Verdict:
     measure = next(measure for measure in experiment.MEASURES if measure.name == target.measure)
     ours = _value(results, experiment, name, measure)
     if target.reference is Reference.ABSOLUTE:
@@ -156,7 +186,8 @@ def _verdict(results: Results, experiment: Experiment, target: Target, name: str
         got = None if ratio is None else ratio / target.limit
         text = "" if ratio is None or best is None else f"{ratio:.2g} × {TITLES[best]}"
     outcome = "not measured" if got is None else f"{'met' if got <= 1 else '**missed**'}, {text}"
-    return f"- {name}: {target.measure}, at most {aim}: {outcome}"
+    text = f"{name}: {target.measure}, at most {aim}: {outcome}"
+    return Verdict(text, None if got is None else got <= 1)
 
 
 def _value(results: Results, experiment: Experiment, name: str, measure: Measure) -> float | None:

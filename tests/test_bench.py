@@ -98,6 +98,7 @@ def test_report_judges_each_speaker_of_ours_and_says_when() -> None:
 
     text = report.markdown(results)
 
+    assert "Targets: 6 of 12 met; missed:\n\n- B3: rhi: announce p50, at most" in text
     assert "- rhi: announce p50, at most 1 × the best daemon: **missed**, 1.5 × BIRD" in text
     assert "- rhi.aio: announce p50, at most 1 × the best daemon: met, 0.5 × BIRD" in text
     assert "Measured 2026-01-01 10:00 UTC; load before each run 0.5 to 0.5." in text

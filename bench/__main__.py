@@ -78,6 +78,7 @@ class Bench:
             self._whole = replace(self._plan, experiments=list(EXPERIMENTS), speakers=list(ADAPTERS))
         self._section = "full" if arguments.full else "quick"
         self._is_kept = arguments.resume or arguments.write or not (is_part or arguments.profile)
+        self._is_written: bool = arguments.write
         self._growth_only: bool = arguments.growth
         self._grows: bool = arguments.growth or (arguments.full and not is_part)
         self._most = max(self._plan.routes, growth.ROUTES[1])
@@ -105,14 +106,16 @@ class Bench:
         tables = not self._growth_only or self._whole is not self._plan
         grows = self._grows or (self._whole is not self._plan and self._section == "full")
         left = runner.count_left(self._whole, self._results) if tables else 0
-        if grows:
-            left += growth.count_left(self._results.growth, min(GROWTH_RUNS, self._plan.runs), self._most)
-        if left:
-            print(f"{left} measurements are left: --resume continues", file=sys.stderr)
-            return
-        if grows:
+        growth_left = (
+            growth.count_left(self._results.growth, min(GROWTH_RUNS, self._plan.runs), self._most)
+            if grows
+            else 0
+        )
+        if left or growth_left:
+            print(f"{left + growth_left} measurements are left: --resume continues", file=sys.stderr)
+        if grows and not growth_left:
             self._write_growth()
-        if tables:
+        if tables and (self._is_written or not (left or growth_left)):
             self._write_tables()
         if Rhi.profile:
             print(profiling.summary(Rhi.profile))
@@ -175,7 +178,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--resume", action="store_true", help="go on with a run that was interrupted, or begin one")
     add("--seconds", metavar="N", type=float, help="begin nothing more after so long; --resume continues")
     add("--growth", action="store_true", help="only how cost grows; a full run does it too")
-    add("--write", action="store_true", help="write a part of a run into docs/performance.md too")
+    add(
+        "--write",
+        action="store_true",
+        help="write what there is into docs/performance.md, though it is a part of a run",
+    )
     add("--profile", action="store_true", help="run rhi under cProfile, which slows it down")
     return parser
 

@@ -458,6 +458,10 @@ def test_doctor_every_code_is_documented() -> None:
             "host": system(listeners=listening("gobgpd", "::")),
         },
         {"peer": "graceful_restart = 60"},
+        {
+            "top": 'listen = ["0.0.0.0:1179"]',
+            "host": system(listeners=listening("bird", "::", 1179), is_taken=lambda address, port: False),
+        },
         {"host": system({"net/ipv4/conf/all/rp_filter": "1"})},
         {"host": system({"net/ipv4/conf/all/rp_filter": "2"}, interfaces=TWO_UPLINKS)},
         {"base": BASE + "[peers.eth0]\n"},

@@ -40,6 +40,17 @@ def test_read_listeners_reads_ipv6_addresses() -> None:
     assert found.address == ip_address("::1")
 
 
+def test_is_taken_tells_listeners_of_both_families_from_others() -> None:
+    anywhere = ip_address("0.0.0.0")
+    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as both:
+        assert reader.is_taken(anywhere, both.getsockname()[1])
+    with socket.create_server(("::", 0), family=socket.AF_INET6) as only:
+        port = only.getsockname()[1]
+        assert reader.is_taken(ip_address("::1"), port)
+        assert not reader.is_taken(anywhere, port)
+    assert not reader.is_taken(ip_address("192.0.2.1"), 1179)  # is not here: another finding
+
+
 def test_read_sysctl_of_nothing_is_none() -> None:
     assert reader.read_sysctl("net/ipv4/nonesuch") is None
     assert reader.read_sysctl("net/ipv4/ip_forward") in ("0", "1")

@@ -3,6 +3,7 @@
 What cannot be read is taken as not there: a diagnosis that ends half-way helps nobody.
 """
 
+import errno
 import grp
 import os
 import pwd
@@ -45,6 +46,7 @@ def read_system(config_file: str, ports: Collection[int], peers: tuple[LivePeer,
         key_drops=read_key_drops(),
         interfaces=read_interfaces(),
         listeners=tuple(read_listeners(ports)),
+        is_taken=is_taken,
         sysctl=read_sysctl,
         unreadable=unreadable,
         unwritable=unwritable,
@@ -106,6 +108,20 @@ def read_listeners(ports: Collection[int]) -> Iterator[Listener]:
     owners = _owners({inode for _, _, inode in found})
     for address, port, inode in found:
         yield Listener(address, port, owners.get(inode))
+
+
+def is_taken(address: IPAddress, port: int) -> bool:
+    """Whether another socket keeps us from an address and port; also when we may not try."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if address.version == 6:
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        try:
+            probe.bind((str(address), port))
+        except OSError as error:
+            return error.errno in (errno.EADDRINUSE, errno.EACCES)
+    return False
 
 
 def unreadable(path: str) -> str:

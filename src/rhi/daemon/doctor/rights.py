@@ -39,7 +39,8 @@ def _listeners(config: Config, system: System) -> Iterator[Finding]:
 
 def _listener(subject: str, wanted: ListenAddress, system: System) -> Iterator[Finding]:
     taken = system.listener(wanted.address, wanted.port)
-    if taken is not None and not (taken.owner is not None and taken.owner.is_rhi):
+    is_ours = taken is not None and taken.owner is not None and taken.owner.is_rhi
+    if taken is not None and not is_ours and system.is_taken(wanted.address, wanted.port):
         who = "another process" if taken.owner is None else str(taken.owner)
         hint = ", or run rhi doctor as root to see which" if taken.owner is None else ""
         yield error(

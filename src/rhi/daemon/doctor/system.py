@@ -81,6 +81,8 @@ class System:
         key_drops: segments dropped over keys since the kernel began, by its own names.
         interfaces: by name.
         listeners: TCP sockets that listen.
+        is_taken: whether an address and port cannot be had because of another socket; the list of listeners
+            does not tell those on `::` that take IPv4 too from those that do not.
         sysctl: a kernel option by its path below /proc/sys, None where there is none.
         unreadable, unwritable, not_runnable: why a file cannot be read, a file or socket written to, or a
             program run; empty when it can.
@@ -101,6 +103,7 @@ class System:
     key_drops: Mapping[str, int] = field(default_factory=dict)
     interfaces: Mapping[str, Interface] = field(default_factory=dict)
     listeners: tuple[Listener, ...] = ()
+    is_taken: Callable[[IPAddress, int], bool] = lambda address, port: True
     sysctl: Callable[[str], str | None] = lambda name: None
     unreadable: Callable[[str], str] = _none
     unwritable: Callable[[str], str] = _none

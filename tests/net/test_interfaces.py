@@ -13,7 +13,6 @@ from rhi.net.interfaces import (
     Interface,
     InterfaceMonitor,
     InterfaceTable,
-    open_netlink,
 )
 from rhi.net.netlink import Kind, Link, Neighbour, Standing, parse
 from tests.net import kernel
@@ -210,7 +209,7 @@ def test_monitor_close_is_the_end_of_reading() -> None:
 def test_monitor_of_the_real_kernel_knows_the_loopback_interface() -> None:
     async def run() -> None:
         known = asyncio.Event()
-        monitor = InterfaceMonitor(known.set, lambda _: None, open_socket=open_netlink)
+        monitor = InterfaceMonitor(known.set, lambda _: None)
         try:
             await asyncio.wait_for(known.wait(), 10)
             assert monitor.table is not None

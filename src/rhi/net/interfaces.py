@@ -1,23 +1,17 @@
 """The interfaces of this host by netlink: which there are, whether they are up, our link-local addresses.
 
-`InterfaceTable` is the picture, made of netlink messages. `InterfaceMonitor` keeps it true: it asks for
-everything once, takes the kernel's news from then on, and asks again when news were lost. Nothing is polled,
-and no right is needed. What is told of neighbours is passed on and not kept.
+`InterfaceTable` is the picture, made of netlink messages. `InterfaceMonitor` keeps it true. Nothing is
+polled, and no right is needed. What is told of neighbours is passed on and not kept.
 """
 
-import asyncio
-import errno
-import logging
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 from typing import Final
 
-from rhi.net.endpoint import os_error_text
 from rhi.net.netlink import (
     GROUPS,
-    NETLINK_ROUTE,
     Address,
     Done,
     Kind,
@@ -29,15 +23,8 @@ from rhi.net.netlink import (
     dump_request,
     parse,
 )
+from rhi.net.netlink_watch import NetlinkWatch, open_netlink
 
-log = logging.getLogger("rhi")
-
-# More than the kernel puts into one datagram.
-DATAGRAM_BYTES: Final = 64 * 1024
-# Datagrams taken before other work of the event loop gets its turn.
-READS_PER_TURN: Final = 16
-# How long to leave a socket alone that fails.
-ERROR_PAUSE: Final = 1.0
 # Link-local addresses of one interface that are minded; one is usual.
 MAX_ADDRESSES: Final = 16
 
@@ -84,11 +71,9 @@ class InterfaceTable:
         return None
 
 
-class InterfaceMonitor:
-    """Keeps a table true, and tells when it has changed.
-
-    Attributes:
-        table: the interfaces; None before the kernel has told all.
+class InterfaceMonitor(NetlinkWatch[InterfaceTable, Message]):
+    """Keeps a table true, and tells when it has changed; it is complete before neighbours come, who may be
+    addresses of ours.
     """
 
     def __init__(
@@ -103,120 +88,26 @@ class InterfaceMonitor:
         Raises:
             OSError: there is no netlink, or it is not permitted.
         """
-        self.table: InterfaceTable | None = None
-        self._changed = changed
         self._neighbour_seen = neighbour_seen
-        self._loop = asyncio.get_running_loop()
-        self._socket = (open_socket or open_netlink)()
-        self._fresh = InterfaceTable()
-        self._to_ask: list[Kind] = []
-        self._is_lossy = False
-        self._loop.add_reader(self._socket, self._read)
-        self._ask_all()
+        super().__init__(
+            "interfaces",
+            [dump_request(kind) for kind in Kind],
+            open_socket or (lambda: open_netlink(GROUPS)),
+            changed,
+            complete_after=list(Kind).index(Kind.ADDRESSES) + 1,
+        )
 
-    def close(self) -> None:
-        """Watch no more."""
-        self._loop.remove_reader(self._socket)
-        self._socket.close()
+    def _new_table(self) -> InterfaceTable:
+        return InterfaceTable()
 
-    def ask_again(self) -> None:
-        """Have the kernel tell everything once more."""
-        if self._to_ask:
-            self._is_lossy = True  # the answer that is under way will not do
-        else:
-            self._ask_all()
+    def _parse(self, data: bytes) -> Sequence[Message | Done]:
+        return parse(data)
 
-    def _ask_all(self) -> None:
-        # into a table of its own: what is half told must not look like interfaces that have gone
-        self._fresh = InterfaceTable()
-        self._is_lossy = False
-        self._to_ask = list(Kind)
-        self._ask_next()
-
-    def _ask_next(self) -> None:
-        if self._socket.fileno() < 0:
-            return
-        try:
-            self._socket.send(dump_request(self._to_ask[0]))
-        except OSError as error:
-            log.warning("interfaces: netlink: %s; asking again in %s s", os_error_text(error), ERROR_PAUSE)
-            self._loop.call_later(ERROR_PAUSE, self._ask_next)
-
-    def _read(self) -> None:
-        is_changed = False
-        for _ in range(READS_PER_TURN):
-            try:
-                data, _, _, sender = self._socket.recvmsg(DATAGRAM_BYTES)
-            except (BlockingIOError, InterruptedError):
-                break
-            except OSError as error:
-                self._lost_news(error)
-                break
-            if sender and sender[0] != 0:
-                continue  # not from the kernel
-            is_changed |= self._take(parse(data))
-        if is_changed and self.table is not None:
-            self._changed()
-
-    def _take(self, messages: Iterable[Message]) -> bool:
-        is_changed = False
-        for message in messages:
-            if isinstance(message, Done):
-                is_changed |= self._answered(message)
-            elif isinstance(message, Neighbour):
-                self._neighbour_seen(message)
-            else:
-                is_changed = True
-                self._fresh.apply(message)
-                if self.table is not None and self.table is not self._fresh:
-                    self.table.apply(message)
-        return is_changed
-
-    def _answered(self, done: Done) -> bool:
-        """One of the answers is there; true when the last one is."""
-        if not self._to_ask:
-            return False
-        if not done.is_complete or self._is_lossy:
-            self._loop.call_later(ERROR_PAUSE, self._ask_all)
-            self._to_ask = []
-            return False
-        kind = self._to_ask.pop(0)
-        if kind is Kind.ADDRESSES:
-            # complete before neighbours come, who may be addresses of ours
-            self.table = self._fresh
-            self._changed()
-        if self._to_ask:
-            self._ask_next()
+    def _is_for_table(self, message: Message) -> bool:
+        if isinstance(message, Neighbour):
+            self._neighbour_seen(message)
             return False
         return True
 
-    def _lost_news(self, error: OSError) -> None:
-        if error.errno != errno.ENOBUFS:
-            log.warning("interfaces: netlink: %s; pausing for %s s", os_error_text(error), ERROR_PAUSE)
-            self._loop.remove_reader(self._socket)
-            self._loop.call_later(ERROR_PAUSE, self._resume)
-        else:
-            self.ask_again()
-
-    def _resume(self) -> None:
-        if self._socket.fileno() >= 0:
-            self._loop.add_reader(self._socket, self._read)
-
-
-def open_netlink() -> socket.socket:
-    """A socket that hears of links, addresses and neighbours.
-
-    Raises:
-        OSError: there is no netlink, or it is not permitted.
-    """
-    family = getattr(socket, "AF_NETLINK", None)
-    if family is None:
-        raise OSError(errno.EAFNOSUPPORT, "no netlink")
-    sock = socket.socket(family, socket.SOCK_RAW, NETLINK_ROUTE)
-    try:
-        sock.setblocking(False)
-        sock.bind((0, GROUPS))
-    except OSError:
-        sock.close()
-        raise
-    return sock
+    def _apply(self, table: InterfaceTable, message: Message) -> None:
+        table.apply(message)

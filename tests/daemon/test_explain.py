@@ -9,8 +9,11 @@ import pytest
 from rhi.core.export import NO_NEXT_HOP
 from rhi.core.quarantine import QUARANTINED, SUSPECTED
 from rhi.core.sent import FILTERED
+from rhi.daemon.addresses.plan import State as PlaceState
+from rhi.daemon.addresses.spec import Mode
+from rhi.daemon.addresses.telling import Finding
 from rhi.daemon.decision.overrides import Action
-from rhi.daemon.decision.spec import Band, Damping, Group, Quota, Sharing
+from rhi.daemon.decision.spec import Band, Damping, Group, Presence, Quota, Sharing
 from rhi.daemon.explain import MAX_CHECKS, Facts, Link, explain, lines
 from rhi.health.base import Check, Result
 from rhi.health.checker import Report
@@ -68,7 +71,11 @@ def peer(sent: SentRoutes, state: State = State.ESTABLISHED, error: str = "") ->
 
 
 def chain(
-    world: World, *, peers: Mapping[str, Status] | None = None, reports: Mapping[str, Report] | None = None
+    world: World,
+    *,
+    peers: Mapping[str, Status] | None = None,
+    reports: Mapping[str, Report] | None = None,
+    place: Finding | None = None,
 ) -> list[Link]:
     facts = Facts(
         reconciler=world.reconciler,
@@ -77,6 +84,7 @@ def chain(
         reports=reports or {},
         statuses=peers or {},
         now=world.now,
+        place=place,
     )
     return explain(to_prefix(address(1)), facts)
 
@@ -98,6 +106,32 @@ def test_explain_has_every_stage_in_order() -> None:
     )
     assert link(links, "update").text == "sent with origin igp med 5"
     assert link(links, "update").since == world.now - 60
+
+
+def test_explain_says_where_an_address_is_on_this_host_when_that_is_minded() -> None:
+    world = World(service("dns", address(1)))
+    world.presence[to_prefix(address(1))] = Presence.ABSENT
+    world.decide(10.0, dns=UP)
+    place = Finding(
+        prefix=to_prefix(address(1)),
+        mode=Mode.CHECK,
+        interface="lo",
+        state=PlaceState.MISSING,
+        text="is not on lo",
+        since=4.0,
+    )
+
+    links = chain(world, place=place)
+
+    assert [each.stage for each in links] == [*STAGES[:-1], "address", "route"]
+    assert link(links, "address") == Link(
+        stage="address",
+        subject=address(1),
+        text="is not on lo",
+        since=4.0,
+        data={"state": "missing", "mode": "check", "interface": "lo"},
+    )
+    assert link(links, "route").text == "not announced"
 
 
 def test_explain_before_the_first_decision_says_so() -> None:

@@ -46,6 +46,8 @@ def _head(status: Mapping[str, Any]) -> Section:
         f"checks: {_counts(status['checks'])}; services: {_counts(status['services'])}; "
         f"peers: {_counts(status['peers'])}",
     ]
+    if status.get("addresses"):
+        lines.append(f"addresses on this host: {_counts(status['addresses'])}")
     rows: list[tuple[Cell, ...]] = [(Cell(line),) for line in lines]
     if not status["is_decided"]:
         rows.append((Cell("End-of-RIB waits: not every service has a verdict yet", "unsure"),))

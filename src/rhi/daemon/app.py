@@ -12,11 +12,18 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import rhi
+from rhi.daemon.addresses.aging import PeerLook
+from rhi.daemon.addresses.arp import ArpWatch
+from rhi.daemon.addresses.keeper import AddressKeeper
+from rhi.daemon.addresses.kernel import Kernel
+from rhi.daemon.addresses.memory import StateMemory
+from rhi.daemon.addresses.parts import OpenKernel
+from rhi.daemon.addresses.telling import Teller
 from rhi.daemon.alarms import Alarms
 from rhi.daemon.config.build import Setup
 from rhi.daemon.controller import Controller, Decided
@@ -38,6 +45,8 @@ from rhi.model.events import Event, RoutesMissed, SessionDown, SessionUp
 
 # Seconds that the end waits for the state file.
 KEEP_TIME: Final = 2.0
+# Seconds that taking them away may take.
+REMOVE_TIME: Final = 1.0
 # Seconds that who says something waits until it is kept.
 SAVE_TIME: Final = 1.0
 
@@ -70,6 +79,7 @@ class Daemon:
         setup: what is in force.
         controller, history, alarms, runner, pool, conductor: its parts, for those who show them.
         keeper: of the state file; None without one.
+        addresses: keeper of the services' addresses on this host.
         started_at: monotonic instant.
         reloads: how many there were, by what became of them: `applied`, `refused`, `failed`.
         reloading: to be held from reading a file to acting on it.
@@ -78,7 +88,14 @@ class Daemon:
             and its instant, and each event of a session; must return at once.
     """
 
-    def __init__(self, setup: Setup, options: Options, log: Callable[[Entry], None]) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        options: Options,
+        log: Callable[[Entry], None],
+        *,
+        open_kernel: OpenKernel = Kernel,
+    ) -> None:
         """Start everything.
 
         Raises:
@@ -94,7 +111,8 @@ class Daemon:
         self.on_report: list[Callable[[Report], None]] = []
         self.on_decision: list[Callable[[Decided, float], None]] = []
         self.on_event: list[Callable[[Event], None]] = []
-        self.before_end: list[Callable[[frozenset[str]], Awaitable[object]]] = []
+        self.before_end: list[Callable[[frozenset[str]], Awaitable[object]]] = [self._release_addresses]
+        self._ends_at = self.started_at
         self.is_host_stopping = is_host_stopping
         self.history = History(lambda: datetime.now(UTC), log)
         self.alarms = Alarms(self.history)
@@ -117,7 +135,22 @@ class Daemon:
         self._is_due = False
         self._is_closed = False
         self._timer: asyncio.TimerHandle | None = None
-        self.origins.watch(set(self.controller.reconciler.addresses))
+        self._look = PeerLook(
+            self.pool.flush, lambda: self.setup.peers, self.controller.drains.sessions.established
+        )
+        self._arp = ArpWatch(self.alarms, lambda: self.addresses.minded)
+        self.addresses = AddressKeeper(
+            open_kernel,
+            StateMemory(self.keeper, self.saved),
+            Teller(self.history, self.alarms),
+            self._look,
+            self.controller.reconciler.wants,
+            self._note_presence,
+            self._arp.note,
+        )
+        self._settling = self._loop.call_later(options.complete_within, self.addresses.settled)
+        self.addresses.announced(self.controller.reconciler.routes)
+        self._watch_addresses()
         self.runner.configure(setup.checks)
         for note in setup.notes:
             self.history.add("start", "", note)
@@ -125,6 +158,11 @@ class Daemon:
         within = options.complete_within
         self._loop.call_later(within - min(0.5, within / 10), self._disown)
         self.decide_soon()
+
+    def _watch_addresses(self) -> None:
+        addresses = set(self.controller.reconciler.addresses)
+        self.origins.watch(addresses)
+        self.addresses.configure(self.setup.addresses, addresses)
 
     async def saved(self) -> bool:
         """Wait for a moment until what was said is in the state file; false when it is not."""
@@ -152,7 +190,8 @@ class Daemon:
 
     def plan(self, setup: Setup) -> Plan:
         """What going over to `setup` would change."""
-        return make_plan(self.setup, setup, self.controller.reconciler, self.inputs, self._loop.time())
+        inputs = replace(self.inputs, presence=self.addresses.foresee(setup.addresses))
+        return make_plan(self.setup, setup, self.controller.reconciler, inputs, self._loop.time())
 
     def needs_consent(self, plan: Plan) -> bool:
         """Whether more routes would leave than a reload may take away by itself."""
@@ -180,7 +219,7 @@ class Daemon:
         self.setup = setup
         self.controller.configure(setup)
         self.conductor.act(setup.peers, allow_reset=consent)
-        self.origins.watch(set(self.controller.reconciler.addresses))
+        self._watch_addresses()
         self.runner.configure(setup.checks)
         self.alarms.set("reload", None)
         self.reloads["applied"] += 1
@@ -195,7 +234,7 @@ class Daemon:
 
     async def leave(self, reason: str, time_left: float) -> None:
         """Lead traffic away as services say, and end; `time_left` seconds are the most it may take."""
-        deadline = self._loop.time() + time_left
+        deadline = self._ends_at = self._loop.time() + time_left
         keeps = any(each.on_exit is OnExit.KEEP for each in self.setup.specs.services.values())
         is_stopping = keeps and await self.is_host_stopping()
         kept = await lead_away(self, reason, deadline - self._loop.time(), is_stopping)
@@ -217,12 +256,23 @@ class Daemon:
         self._is_closed = True
         if self._timer is not None:
             self._timer.cancel()
+        self._settling.cancel()
         self.conductor.close()
         # first what others see, then what is only ours
         await self._loop.run_in_executor(None, self.pool.close, message, keep_routes)
         await self.runner.close()
+        await self.addresses.close(REMOVE_TIME)
+        self._look.close()
+        self._arp.close()
         if self.keeper is not None:
             await self.keeper.close(KEEP_TIME)
+
+    async def _release_addresses(self, kept: frozenset[str]) -> None:
+        """Take away the addresses of routes that have left, but those of the services that are kept."""
+        services = self.setup.specs.services
+        keep = {prefix for name in kept if name in services for prefix in services[name].prefixes}
+        # a moment less than there is: what cannot be waited for is still removed when sessions have ended
+        await self.addresses.release(keep, self._ends_at - RESERVE / 2 - 0.5)
 
     def _disown(self) -> None:
         self.controller.disown()
@@ -234,6 +284,9 @@ class Daemon:
             return
         decided = self.controller.decide()
         self.conductor.act(self.setup.peers)
+        self.addresses.decided(decided.changes, decided.wishes)
+        if self.controller.is_complete:
+            self.addresses.settled()
         now = self._loop.time()
         if self._timer is not None:
             self._timer.cancel()
@@ -254,6 +307,10 @@ class Daemon:
             self.decide_soon()
         for tell in self.on_report:
             tell(report)
+
+    def _note_presence(self) -> None:
+        self.controller.presence = self.addresses.presence
+        self.decide_soon()
 
     def _note_origin(self, prefix: rhi.Prefix, is_elsewhere: bool) -> None:
         self.controller.set_origin(prefix, is_elsewhere=is_elsewhere)
@@ -276,6 +333,7 @@ class Daemon:
         elif isinstance(event, RoutesMissed):
             self.origins.peer_down(event.peer)
         self.conductor.take_event(event)
+        self._look.take_event(event)
         for tell in self.on_event:
             tell(event)
 

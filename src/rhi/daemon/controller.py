@@ -71,6 +71,7 @@ class Controller:
         drains: of services, peers, or all; a service's stands beside its override.
         presence: of addresses that are only announced while they are on this host; whoever minds them
             replaces it.
+        is_complete: every service has been decided once, and peers are told End-of-RIB.
     """
 
     def __init__(
@@ -100,7 +101,7 @@ class Controller:
         self._clocks = clocks
         self._store = store
         self._adopted: list[Prefix] = []
-        self._is_complete = False
+        self.is_complete = False
 
     @property
     def verdicts(self) -> Mapping[str, Verdict]:
@@ -321,8 +322,8 @@ class Controller:
             self._save()
         if changes and warm.is_any_warm(self.reconciler.specs):
             self._save()
-        if not self._is_complete and self.reconciler.is_decided:
-            self._is_complete = self.drains.sessions.has_begun = True
+        if not self.is_complete and self.reconciler.is_decided:
+            self.is_complete = self.drains.sessions.has_begun = True
             self._routes.mark_complete()
             self._history.add("start", "", "every service is decided: End-of-RIB")
         instants = [each for each in (outcome.next_at, self.drains.next_at()) if each is not None]

@@ -1,6 +1,7 @@
 """Why an address is announced or not: the chain from its checks to what each peer was sent.
 
-    check -> verdict -> policy -> damping -> dwell -> override -> drain -> sharing -> guard -> route -> UPDATE
+    check -> verdict -> policy -> damping -> dwell -> override -> drain -> sharing -> guard
+    -> address -> route -> UPDATE
 
 Links are data, each with the instant of its last change where there is one; `lines` makes text of them.
 """
@@ -12,6 +13,7 @@ from typing import Any, Final
 from rhi.core.export import NO_NEXT_HOP, NOT_NEGOTIATED, TOO_LARGE
 from rhi.core.quarantine import QUARANTINED, SUSPECTED
 from rhi.core.sent import FILTERED, NOT_OFFERED
+from rhi.daemon.addresses.telling import Finding
 from rhi.daemon.decision.overrides import Override
 from rhi.daemon.decision.reconciler import Reconciler
 from rhi.daemon.decision.spec import Service, Sharing, Verdict
@@ -63,6 +65,7 @@ class Facts:
     Attributes:
         reports: the last round of each check that has had one.
         statuses: by peer, with the instant of the last change of state.
+        place: how the address is on this host; None when that is not minded.
     """
 
     reconciler: Reconciler
@@ -72,6 +75,7 @@ class Facts:
     statuses: Mapping[str, Status]
     now: float
     drains: Sequence[Drain] = ()
+    place: Finding | None = None
 
 
 def explain(prefix: Prefix, facts: Facts) -> list[Link]:
@@ -215,6 +219,8 @@ def _address(prefix: Prefix, names: list[str], facts: Facts) -> Iterator[Link]:
     if address.kept_by:
         text = f"keeps this address ({address.kept_by})" + (f"; {text}" if rules else "")
     yield Link(stage="guard", subject=group, text=text, data={"kept_by": address.kept_by, "tripped": rules})
+    if facts.place is not None:
+        yield _place(facts.place)
     is_announced = address.attributes is not None
     yield Link(
         stage="route",
@@ -222,6 +228,20 @@ def _address(prefix: Prefix, names: list[str], facts: Facts) -> Iterator[Link]:
         text="announced" if is_announced else "not announced",
         since=address.since if is_announced or address.since else None,
         data={"is_announced": is_announced},
+    )
+
+
+def _place(found: Finding) -> Link:
+    return Link(
+        stage="address",
+        subject=str(found.prefix),
+        text=found.text,
+        since=found.since,
+        data={
+            "state": found.state.value,
+            "mode": None if found.mode is None else found.mode.value,
+            "interface": found.interface,
+        },
     )
 
 

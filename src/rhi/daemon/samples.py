@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 import rhi
+from rhi.daemon.addresses.plan import State as PlaceState
 from rhi.daemon.app import Daemon
 from rhi.daemon.decision.guard import FLOOR, RATE, SUSPICION
 from rhi.daemon.decision.membership import NEVER_THE_LAST
@@ -131,6 +132,11 @@ def _routes(moment: Moment) -> Iterable[Sample]:
     ]
 
 
+def _places(moment: Moment) -> Iterable[Sample]:
+    found = moment.daemon.addresses.states
+    return [((state.value,), found[state]) for state in PlaceState]
+
+
 def _kept(moment: Moment) -> Iterable[Sample]:
     found = Counter(each.kept_by for each in moment.daemon.controller.reconciler.addresses.values())
     return [((rule,), found[rule]) for rule in (SUSPICION, FLOOR, RATE, NEVER_THE_LAST)]
@@ -199,6 +205,7 @@ METRICS: Final = (
     _gauge("rhi_service_level", "service", "0 is the best band; missing while unknown.", _levels),
     _gauge("rhi_service_routes", "service", "Addresses of the service that are announced.", _service_routes),
     _gauge("rhi_routes", "state", "Configured addresses: announced, withdrawn.", _routes),
+    _gauge("rhi_addresses", "state", "Addresses minded on this host, by state; see addresses.md.", _places),
     _gauge("rhi_routes_kept", "rule", "Announced although no service wants them, by rule.", _kept),
     _counter("rhi_route_changes", "action", "announced, withdrawn, changed.", _counted("route_changes")),
     _gauge("rhi_guard_tripped", "group rule", "1 while the rule keeps something.", _guards),

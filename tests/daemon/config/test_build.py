@@ -3,8 +3,10 @@ from typing import Any
 
 import pytest
 
+from rhi.daemon.addresses.spec import AddressSpec, Mode
 from rhi.daemon.config.build import BuildError, Setup, build
 from rhi.daemon.config.load import check
+from rhi.daemon.config.problems import ConfigError
 from rhi.daemon.decision.spec import ALL, Adjustment, Damping, OnTrip, Quota, Sharing
 from rhi.health.tcp import TcpCheck
 from rhi.model.attributes import Origin, PathAttributes
@@ -132,6 +134,41 @@ def test_bands_and_groups_become_what_the_decision_works_with() -> None:
     assert full.recover_at is not None
     assert (group.floor.of(3), group.on_trip, group.suspect_within) == (2, OnTrip.DEGRADE, 5.0)
     assert setup.specs.groups["default"].floor.of(10) == 0
+
+
+def test_addresses_are_minded_as_services_say() -> None:
+    own = {"address_mode": "own", "address_linger": "9s", "address_while": "configured"}
+    setup = built(
+        state_file="/var/lib/rhi/state.json",
+        services={
+            "dns": {"addresses": "203.0.113.1", **own},
+            "dot": {"addresses": "203.0.113.1", **own, "address_linger": 3},
+            "web": {"addresses": ["203.0.113.2", "198.51.100.0/24"], "address_mode": "check"},
+            "ntp": {"addresses": "203.0.113.3", "address_mode": "check", "interface": "eth0"},
+            "old": {"addresses": "203.0.113.4"},
+        },
+    )
+
+    assert setup.addresses == {
+        to_prefix("203.0.113.1"): AddressSpec(mode=Mode.OWN, interface="lo", linger=9.0, is_constant=True),
+        to_prefix("203.0.113.2"): AddressSpec(mode=Mode.CHECK),
+        to_prefix("198.51.100.0/24"): AddressSpec(mode=Mode.CHECK),
+        to_prefix("203.0.113.3"): AddressSpec(mode=Mode.CHECK, interface="eth0"),
+    }
+
+
+def test_lesson_28_a_probe_of_an_address_that_is_there_only_when_the_probe_passes_is_refused() -> None:
+    """And one of an address that is always there reaches this host, not another one that has it too."""
+    dns = {
+        "addresses": "127.0.0.1",
+        "checks": [TCP],
+        "address_mode": "own",
+        "interface": "dummy0",
+    }
+    with pytest.raises(ConfigError, match='write address_while = "configured"'):
+        built(state_file="/state", services={"dns": dns})
+
+    built(state_file="/state", services={"dns": {**dns, "address_while": "configured"}})
 
 
 def test_service_without_a_policy_needs_all_of_its_checks() -> None:

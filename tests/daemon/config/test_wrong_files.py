@@ -15,6 +15,7 @@ PEER = '[peers."192.0.2.1"]\n'
 SERVICE = '[services.dns]\naddresses = ["203.0.113.1"]\n'
 
 CHECK = SERVICE + '[[services.dns.checks]]\ntype = "tcp"\naddress = "192.0.2.5"\nport = 53\n'
+STATE = 'state_file = "/var/lib/rhi/state.json"\n'
 
 FRAGMENTS = [
     # peers
@@ -158,6 +159,58 @@ FRAGMENTS = [
     (
         SERVICE + 'checks = ["backbone"]',
         "6: services.dns.checks[0]: 'backbone': there is no such check; there are none",
+    ),
+    # addresses on this host
+    (
+        SERVICE + 'address_mode = "add"',
+        "6: services.dns.address_mode: 'add': must be 'none', 'check' or 'own'",
+    ),
+    (
+        SERVICE + 'address_mode = "check"\ninterface = "eth0/1"',
+        "7: services.dns.interface: 'eth0/1': must be the name of a network interface, such as eth0",
+    ),
+    (
+        SERVICE + 'interface = "lo"',
+        "6: services.dns.interface: counts only where addresses are minded: "
+        'write address_mode = "own" or "check" too',
+    ),
+    (
+        SERVICE + 'address_mode = "check"\naddress_linger = 9',
+        "7: services.dns.address_linger: counts only where rhi adds addresses: "
+        'write address_mode = "own" too',
+    ),
+    (
+        SERVICE + 'address_while = "configured"',
+        '6: services.dns.address_while: counts only where rhi adds addresses: write address_mode = "own" too',
+    ),
+    (
+        STATE + SERVICE + 'address_mode = "own"\naddress_while = "healthy"',
+        "8: services.dns.address_while: 'healthy': must be 'announced' or 'configured'",
+    ),
+    (
+        STATE + SERVICE + 'address_mode = "own"\naddress_linger = "long"',
+        "8: services.dns.address_linger: 'long': must be a duration: a number of seconds, or "
+        "text such as 500ms, 30s, 5m, 2h",
+    ),
+    (
+        SERVICE + 'address_mode = "own"',
+        '6: services.dns.address_mode: "own" needs state_file, so that rhi knows after a crash '
+        "what it has added",
+    ),
+    (
+        f'{STATE}[services.dns]\naddresses = ["198.51.100.0/24"]\naddress_mode = "own"',
+        '6: services.dns.addresses: 198.51.100.0/24: is no single address, and "own" adds only those; '
+        '"check" takes it too',
+    ),
+    (
+        STATE + CHECK.replace("192.0.2.5", "203.0.113.1").replace("[[", 'address_mode = "own"\n[['),
+        "8: services.dns.checks[0]: probes 203.0.113.1, which is on this host only while it is announced, "
+        'and is announced when the probe passes: write address_while = "configured"',
+    ),
+    (
+        SERVICE + 'address_mode = "check"\n[services.web]\naddresses = ["203.0.113.1"]',
+        "7: services.web.address_mode: service dns, which has 203.0.113.1 too, says something else; "
+        "they must agree",
     ),
     # checks
     (CHECK + "prot = 53", "10: services.dns.checks[0].prot: is no known key; did you mean port?"),

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 import aiohttp
 from yarl import URL
 
+from rhi.daemon.addresses.kernel import Kernel
 from rhi.daemon.app import Daemon, Options
 from rhi.daemon.config.build import Setup
 from rhi.daemon.config.models import ApiSettings
@@ -123,10 +124,12 @@ async def running(
     SwitchCheck.on.clear()
     logged: list[Entry] = []
     reload_limit = options.pop("reload_limit", Quota(count=1))
+    open_kernel = options.pop("open_kernel", Kernel)
     daemon = Daemon(
         setup,
         Options(complete_within=30.0, reload_limit=reload_limit, state_file=None, **options),
         logged.append,
+        open_kernel=open_kernel,
     )
     for name, check in setup.checks.items():
         if isinstance(check, PushCheck):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from typing import Any
 
+from rhi.daemon.addresses.spec import DEFAULT_INTERFACE, AddressSpec, Mode
 from rhi.daemon.config.lifecycle import notes, restart_time
 from rhi.daemon.config.models import Action, Adjust, Config, Peer, PeerSettings, ServiceSettings
 from rhi.daemon.config.problems import Problem
@@ -41,6 +42,7 @@ class Setup:
         checks: by the names that services know them by.
         keys: of peers, by the file and the variable of the environment that hold them.
         notes: what is right, and yet may surprise.
+        addresses: those that are minded on this host.
     """
 
     router_id: IPv4Address
@@ -51,6 +53,7 @@ class Setup:
     checks: Mapping[str, Any]
     keys: Mapping[KeyPlace, bytes] = field(default_factory=dict, repr=False, compare=False)
     notes: tuple[str, ...] = ()
+    addresses: Mapping[Prefix, AddressSpec] = field(default_factory=dict)
 
 
 class BuildError(Exception):
@@ -96,6 +99,7 @@ def build(config: Config, read_key: ReadKey = read_secret) -> Setup:
         checks=checks,
         keys=keys,
         notes=tuple(notes(config)),
+        addresses=_addresses(config),
     )
 
 
@@ -237,6 +241,24 @@ def _groups(config: Config) -> dict[str, Group]:
     }
     groups.setdefault("default", Group(name="default"))
     return groups
+
+
+def _addresses(config: Config) -> dict[Prefix, AddressSpec]:
+    """Of services that share one, those that mind it agree but for how long it stays."""
+    found: dict[Prefix, AddressSpec] = {}
+    for settings in config.services.values():
+        if settings.address_mode == "none":
+            continue
+        mode = Mode(settings.address_mode)
+        for prefix in settings.addresses:
+            before = found.get(prefix)
+            found[prefix] = AddressSpec(
+                mode=mode,
+                interface=settings.interface or ("" if mode is Mode.CHECK else DEFAULT_INTERFACE),
+                linger=max(settings.address_linger, 0.0 if before is None else before.linger),
+                is_constant=settings.address_while == "configured",
+            )
+    return found
 
 
 def _sharing(config: Config) -> dict[Prefix, Sharing]:

@@ -57,7 +57,9 @@ def stop_time(config: Config) -> float:
     if config.stop_time is not None:
         return config.stop_time
     has_drains = any(service.on_exit == "drain" for service in config.services.values())
-    return ENDING_TIME + (shortest_stop_time(config) if has_drains else 0.0)
+    # addresses that rhi has added are taken away when the withdrawal of their routes has aged
+    lingers = [each.address_linger for each in config.services.values() if each.address_mode == "own"]
+    return ENDING_TIME + (shortest_stop_time(config) if has_drains else 0.0) + max(lingers, default=0.0)
 
 
 def restart_time(config: Config, peer: Peer) -> int | None:

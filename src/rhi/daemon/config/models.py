@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -22,6 +23,7 @@ from pydantic import (
     field_validator,
 )
 
+from rhi.daemon.addresses.spec import DEFAULT_LINGER
 from rhi.daemon.config.durations import to_duration
 from rhi.daemon.config.fields import (
     Addresses,
@@ -34,6 +36,7 @@ from rhi.daemon.config.fields import (
 from rhi.daemon.decision.spec import ALL, NONE, Quota
 from rhi.errors import InvalidValueError
 from rhi.health.table import AnyCheck
+from rhi.health.target import to_interface
 from rhi.model.parameters import Parameters, to_as_number, to_router_id
 from rhi.net.endpoint import ListenAddress
 
@@ -209,6 +212,10 @@ class ServiceSettings(Model):
     never_last: bool = False
     on_exit: Literal["withdraw", "drain", "keep"] = "withdraw"
     on_crash: Literal["withdraw", "fail-static", "warm"] | None = None
+    address_mode: Literal["none", "check", "own"] = "none"
+    interface: Annotated[str, AfterValidator(to_interface)] | None = None
+    address_while: Literal["announced", "configured"] = "announced"
+    address_linger: Duration = DEFAULT_LINGER
     origin: Literal["igp", "egp", "incomplete"] = "igp"
     next_hop: str | None = None
     med: Med | None = None

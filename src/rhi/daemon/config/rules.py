@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 
+from rhi.daemon.config.address_rules import broken_address_rules
 from rhi.daemon.config.lifecycle import broken_lifecycle
 from rhi.daemon.config.models import Config, DampingSettings
 from rhi.daemon.config.problems import Problem
@@ -19,6 +20,7 @@ def broken_rules(config: Config) -> list[Problem]:
         *_services(config),
         *_shared_addresses(config),
         *broken_lifecycle(config),
+        *broken_address_rules(config),
         *_api(config),
         *_emptiness(config),
     ]

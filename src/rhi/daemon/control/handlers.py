@@ -226,6 +226,7 @@ async def explanation(desk: Desk, call: Call) -> ExplanationView:
         statuses=statuses,
         now=clocks.monotonic,
         drains=daemon.controller.drains.all,
+        place=daemon.addresses.finding(prefix),
     )
     links = explain(prefix, facts)
     address = reconciler.address(prefix)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 
 import rhi
+from rhi.daemon.addresses.keeper import AddressKeeper
 from rhi.daemon.alarms import Alarms
 from rhi.daemon.config.build import Setup
 from rhi.daemon.control.views import (
@@ -51,6 +52,7 @@ class Source(Protocol):
     alarms: Alarms
     runner: Runner
     started_at: float
+    addresses: AddressKeeper
 
     def clocks(self) -> Clocks:
         """The clocks, now."""
@@ -82,6 +84,7 @@ def show_status(source: Source, statuses: Mapping[str, Status]) -> StatusView:
             announced=sum(each.attributes is not None for each in addresses),
             kept=sum(bool(each.kept_by) for each in addresses),
         ),
+        addresses={state.value: count for state, count in source.addresses.states.items()},
         guards=show_guards(source),
         alarms=show_alarms(source),
         overrides=show_overrides(source),
@@ -244,6 +247,7 @@ def show_check(source: Source, name: str, services: list[str]) -> CheckView:
 def show_route(source: Source, address: Address, services: list[str]) -> RouteView:
     """One address; `services` are those that it has."""
     is_announced = address.attributes is not None
+    found = source.addresses.finding(address.prefix)
     return RouteView(
         route=str(address.prefix),
         is_announced=is_announced,
@@ -252,6 +256,7 @@ def show_route(source: Source, address: Address, services: list[str]) -> RouteVi
         service=address.because,
         services=services,
         kept_by=address.kept_by,
+        place="" if found is None else found.text,
     )
 
 

@@ -148,6 +148,8 @@ class StatusView(View):
     peers: dict[str, int]
     """How many there are, by state."""
     routes: RouteCounts
+    addresses: dict[str, int]
+    """How many are minded on this host, by state."""
     guards: list[GuardView]
     alarms: list[AlarmView]
     overrides: list[OverrideView]
@@ -175,6 +177,8 @@ class RouteView(View):
     services: list[str]
     kept_by: str
     """The rule that keeps it although its services do not want it."""
+    place: str
+    """Where it is on this host, or why not; empty when that is not minded."""
 
 
 class ServiceView(View):

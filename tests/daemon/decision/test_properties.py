@@ -263,4 +263,9 @@ def test_reconciler_never_takes_away_the_last_origin_of_an_address(data: st.Data
             world.overrides[NAMES[number]] = override(Action(what), world.now, drain_time=3.0)
         world.decide(data.draw(st.sampled_from([0.0, 2.0, 5.0])))
 
-        assert before - world.announced <= set(map(str, world.other_origins))
+        others = set(map(str, world.other_origins))
+        assert before - world.announced <= others
+        for i, name in enumerate(NAMES):
+            failed = world.verdicts.get(name) is DOWN and name not in world.overrides
+            if failed and address(i) in others:
+                assert address(i) not in world.announced

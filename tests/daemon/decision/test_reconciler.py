@@ -122,6 +122,34 @@ def test_reconciler_keeps_the_last_origin_until_another_is_seen() -> None:
     assert world.announced == set()
 
 
+def test_reconciler_brings_back_the_last_origin_when_the_other_is_gone() -> None:
+    """It may have left on news that were out of date."""
+    world = World(service("a", address(1), never_last=True))
+    world.other_origins.add(to_prefix(address(1)))
+    world.decide(a=UP)
+    world.decide(a=DOWN)
+    assert world.announced == set()
+
+    world.other_origins.clear()
+    world.decide()
+    assert world.routes == {address(1): PathAttributes(med=100)}
+
+    world.overrides["a"] = override(Action.WITHDRAW)
+    world.other_origins.add(to_prefix(address(1)))
+    world.decide()
+    world.other_origins.clear()
+    world.decide()
+    assert world.announced == set()
+
+
+def test_reconciler_does_not_announce_what_was_never_healthy_for_want_of_another_origin() -> None:
+    world = World(service("a", address(1), never_last=True))
+
+    world.decide(a=DOWN)
+
+    assert world.announced == set()
+
+
 def test_reconciler_gives_way_to_a_forced_withdrawal_against_floor_and_last_origin() -> None:
     world = World(service("a", address(1), never_last=True), groups=(FLOOR_1,))
     world.decide(a=UP)

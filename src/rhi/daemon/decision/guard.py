@@ -29,7 +29,7 @@ class Members:
         total: how many the group has.
         wanted: how many health and operators want announced.
         failing: those that are announced and not wanted.
-        last: those that are like these, but stay since nobody else announces them.
+        last: those that are like these, but stay, or come back, since nobody else announces them.
         lately: those that have left because they failed, less than `suspect_within` ago.
         failed_at: for each of these three, since when.
         kept: those that the guard kept at the last decision.

@@ -113,18 +113,20 @@ class Membership:
     def _sort(self, entry: Entry, other_origins: Collection[Prefix]) -> None:
         prefix, wish = entry.now.prefix, entry.due
         is_last = (
-            entry.is_live
-            and wish is not None
+            wish is not None
             and wish.attributes is None
             and not wish.is_forced
             and prefix not in other_origins
             and entry.is_never_last
+            # one that has left for another origin comes back when that goes, unless an operator took it away
+            and (entry.is_live or (entry.good is not None and not wish.is_ordered))
         )
         is_wanted = wish is not None and wish.attributes is not None
         _put(self._last, prefix, is_last)
         _put(self._wanted, prefix, is_wanted)
         _put(self._failing, prefix, entry.is_live and not is_wanted and not is_last)
-        _put(self._gone, prefix, not entry.is_live and not is_wanted and entry.good is not None)
+        has_left = not entry.is_live and not is_wanted and not is_last and entry.good is not None
+        _put(self._gone, prefix, has_left)
 
     def _members(self, now: float) -> Members:
         lately = self._left_lately(now)

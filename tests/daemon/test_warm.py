@@ -76,6 +76,7 @@ def started(state: Path, *services: object) -> Desk:
     desk = Desk(setup(*(services or (DNS, COLD))), state)  # type: ignore[arg-type]
     desk.now = 500.0
     desk.controller.restore()
+    desk.controller.adopt()
     desk.controller.decide()
     return desk
 
@@ -193,6 +194,7 @@ def test_guard_counts_what_is_warm_as_announced(tmp_path: Path) -> None:
     guarded = setup(DNS, COLD, groups=(Group(name="default", floor=Quota(count=1)),))
     desk = Desk(guarded, tmp_path / "state")
     desk.controller.restore()
+    desk.controller.adopt()
 
     desk.controller.set_verdict("dns", DOWN, "")
     desk.controller.set_verdict("web", DOWN, "")

@@ -131,6 +131,9 @@ class Daemon:
         self.controller.pace = options.pace
         self.controller.restore()
         self.conductor = Conductor(self.pool, self.controller.drains, setup.peers, self.decide_soon)
+        # what drains keep from a peer is known before there are any routes
+        self.conductor.act(setup.peers)
+        self.controller.adopt()
         self.runner = Runner(self._take_report)
         self._is_due = False
         self._is_closed = False

@@ -5,7 +5,7 @@ does no waiting of its own: `decide` says when it wants to be asked again. All m
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from rhi.daemon import warm
@@ -130,12 +130,15 @@ class Controller:
         store.keep("overrides", self._keep_overrides)
         store.keep("drains", self._keep_drains)
         store.keep("announced", self._keep_announced)
-        announced = store.take("announced", warm.decode) or []
-        if store.is_same_boot:
+
+    def adopt(self) -> None:
+        """Announce what was announced before the last end, for services that want that; after `restore`."""
+        store = self._store
+        announced = None if store is None else store.take("announced", warm.decode)
+        if announced and store is not None and store.is_same_boot:
             self._adopt(announced)
 
     def _adopt(self, announced: list[Announced]) -> None:
-        """Announce what was announced, for services that want that."""
         specs, now = self.reconciler.specs, self._clocks().monotonic
         for each in announced:
             service = specs.services.get(each.service)
@@ -388,7 +391,7 @@ class Controller:
     def _start_drain(self, service: str, override: Override, pace: Pace | None = None) -> None:
         drain = Drain(
             target=Target(Kind.SERVICE, service),
-            pace=pace or replace(self.pace, wait=override.drain_time),
+            pace=pace or self.pace.waiting(override.drain_time),
             reason=override.reason,
             by=override.by,
             until=override.until,

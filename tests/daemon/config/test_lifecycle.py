@@ -103,6 +103,10 @@ def test_restart_time_of_a_peer_wins_and_services_follow_it(tmp_path: Path) -> N
             ["stop_time = 10\n", PEERS, service("dns", 1, 'on_exit = "drain"')],
             "stop_time: 10: is too short for the drain at the end, which needs 45 seconds",
         ),
+        (
+            [PEERS, service("dns", 1), "[drain]\ndeadline = 20\n"],
+            "drain.deadline: 20 s are over before the wait of 30 s is; give more",
+        ),
         (["stop_time = 0\n", PEERS, service("dns", 1)], "stop_time: 0: is too short"),
         ([PEERS, service("dns", 1, 'on_exit = "stay"')], "must be 'withdraw', 'drain' or 'keep'"),
     ],

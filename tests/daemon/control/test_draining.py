@@ -114,6 +114,7 @@ def test_override_that_drains_is_a_drain(tmp_path: Path) -> None:
         ("PUT", "/v1/drains/all", {"close": True}, 400, "close and message are for a peer"),
         ("PUT", "/v1/drains/peer/192.0.2.1", {"message": "x"}, 400, "set close too"),
         ("PUT", "/v1/drains/all", {"wait": -1}, 400, "wait: "),
+        ("PUT", "/v1/drains/all", {"wait": 9, "deadline": 8}, 400, "deadline: 8 s are over before the wait"),
         ("PUT", "/v1/drains/all", {"wiat": 1}, 400, "did you mean wait?"),
         ("GET", "/v1/drains/all", None, 404, "drain all: is not drained"),
         ("DELETE", "/v1/drains/service/dns", None, 404, "drain service/dns: is not drained"),

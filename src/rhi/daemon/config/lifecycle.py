@@ -11,6 +11,7 @@ from typing import Any, Final
 from rhi.core.export import compile_filter
 from rhi.daemon.config.models import Config, Peer, PeerSettings, ServiceSettings
 from rhi.daemon.config.problems import Problem
+from rhi.daemon.drains.machine import Pace
 from rhi.daemon.policies import OnCrash
 from rhi.errors import InvalidValueError
 from rhi.model.parameters import MAX_RESTART_TIME, Parameters
@@ -26,6 +27,9 @@ def broken_lifecycle(config: Config) -> Iterator[Problem]:
     if config.restart_time != int(config.restart_time) or not 1 <= config.restart_time <= MAX_RESTART_TIME:
         text = f"{config.restart_time:g}: must be whole seconds from 1 to {MAX_RESTART_TIME} (RFC 4724 §3)"
         yield Problem(("restart_time",), text)
+    contradiction = Pace(**config.drain.model_dump()).contradiction
+    if contradiction:
+        yield Problem(("drain", "deadline"), contradiction.removeprefix("deadline: "))
     needed = shortest_stop_time(config)
     if config.stop_time is not None and config.stop_time < needed:
         text = f"{config.stop_time:g}: is too short for the drain at the end, which needs {needed:g} seconds"

@@ -3,17 +3,24 @@
 from dataclasses import replace
 
 from rhi.daemon.control.auth import user_of
-from rhi.daemon.control.desk import Call, Desk, Refused
+from rhi.daemon.control.desk import Call, Desk, Refused, page
 from rhi.daemon.control.requests import DrainRequest
-from rhi.daemon.control.show import show_drain, show_drains
-from rhi.daemon.control.views import DrainView, Page
+from rhi.daemon.control.show import show_drain
+from rhi.daemon.control.views import DrainView
 from rhi.daemon.controller import UnknownService
 from rhi.daemon.decision.overrides import Action
 from rhi.daemon.drains.machine import Drain, Kind, Pace, Target
 
 
-async def drains(desk: Desk, call: Call) -> Page[DrainView]:
-    return Page(items=show_drains(desk.daemon))
+async def drains(desk: Desk, call: Call) -> str:
+    controller = desk.daemon.controller
+    overrides = controller.inputs.overrides
+
+    def show(target: Target) -> DrainView | None:
+        found = controller.drains.get(target)
+        return None if found is None else show_drain(desk.daemon, found, overrides)
+
+    return await page(desk, [each.target for each in controller.drains.all], call.query, str, show)
 
 
 async def drain(desk: Desk, call: Call) -> DrainView:
@@ -78,9 +85,13 @@ async def delete_drain(desk: Desk, call: Call) -> DrainView:
 
 
 def _pace(usual: Pace, body: DrainRequest) -> Pace:
-    names = ("wait", "acknowledge", "age", "deadline")
-    given = {name: getattr(body, name) for name in names if getattr(body, name) is not None}
-    return replace(usual, **given)
+    if body.wait is not None:
+        usual = usual.waiting(body.wait)
+    names = ("acknowledge", "age", "deadline")
+    found = replace(usual, **{name: getattr(body, name) for name in names if getattr(body, name) is not None})
+    if found.contradiction:
+        raise Refused(400, found.contradiction)
+    return found
 
 
 def _target(call: Call) -> Target:

@@ -144,7 +144,10 @@ ENDPOINTS: Final = (
         summary="Let a service's checks decide again.",
         handle=handlers.delete_override, answer=DoneView, refusals=(404,),
     ),
-    _get("/v1/drains", "drains", "All drains in force.", draining.drains, Page[DrainView]),
+    _get(
+        "/v1/drains", "drains", "All drains in force.", draining.drains, Page[DrainView], query=PageQuery,
+        refusals=(404,),
+    ),
     _get(
         "/v1/drains/{drain}", "drain", "One drain, with its steps.", draining.drain, DrainView,
         refusals=(404,),

@@ -145,13 +145,16 @@ def show_override(service: str, override: Override, clocks: Clocks) -> OverrideV
 
 def show_drains(source: Source) -> list[DrainView]:
     """All in force."""
-    return [show_drain(source, each) for each in source.controller.drains.all]
+    controller = source.controller
+    overrides = controller.inputs.overrides
+    return [show_drain(source, each, overrides) for each in controller.drains.all]
 
 
-def show_drain(source: Source, drain: Drain) -> DrainView:
-    """One."""
+def show_drain(source: Source, drain: Drain, overrides: Mapping[str, Override] | None = None) -> DrainView:
+    """One; `overrides` as they count now, if they have been worked out."""
     clocks, controller, until, following = source.clocks(), source.controller, drain.until, drain.next_at()
-    routes, kept = drained_routes(drain, controller.reconciler, controller.inputs.overrides)
+    said = controller.inputs.overrides if overrides is None else overrides
+    routes, kept = drained_routes(drain, controller.reconciler, said)
     return DrainView(
         drain=str(drain.target),
         kind=drain.target.kind.value,

@@ -101,6 +101,17 @@ class Pace:
             return self.deadline
         return self.wait + 2 * self.acknowledge + self.age + 60.0
 
+    @property
+    def contradiction(self) -> str:
+        """What is wrong with it; empty when nothing is."""
+        if self.deadline is None or self.deadline >= self.wait:
+            return ""
+        return f"deadline: {self.deadline:g} s are over before the wait of {self.wait:g} s is; give more"
+
+    def waiting(self, wait: float) -> "Pace":
+        """With another wait, and a deadline that goes with it."""
+        return replace(self, wait=wait, deadline=None)
+
 
 class Kind(enum.Enum):
     """What is drained."""

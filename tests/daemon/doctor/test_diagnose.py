@@ -177,6 +177,34 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
         "socket-group",
         "error: api.socket /x: there is no group netops; add it: groupadd netops",
     ),
+    # addresses
+    (
+        {
+            "service": 'address_mode = "own"',
+            "top": 'state_file = "/s"',
+            "base": BASE.replace("203.0.113.10", "203.0.113.99"),
+        },
+        "address-rights",
+        "error: service web: user rhi may not add addresses to interfaces; give the daemon CAP_NET_ADMIN, as "
+        "AmbientCapabilities= in its unit does",
+    ),
+    (
+        {"service": 'address_mode = "check"\ninterface = "eth7"'},
+        "no-interface",
+        "error: service web: there is no interface eth7; correct its name, or bring it about",
+    ),
+    (
+        {
+            "base": BASE.replace("203.0.113.10", "192.0.2.77"),
+            "host": system(
+                {"net/ipv4/conf/eth0/arp_announce": "2"},
+                interfaces={**INTERFACES, "lo": networks("127.0.0.1/8", "192.0.2.77/32", "2001:db8::10/128")},
+            ),
+        },
+        "arp",
+        "warning: addresses: 192.0.2.77 on lo: eth0 is in the same network, 192.0.2.0/24, where neighbours "
+        "reach this host by ARP whatever BGP says; set net.ipv4.conf.eth0.arp_ignore = 1",
+    ),
     # checks
     (
         {
@@ -297,6 +325,17 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
         "another password, of these or other connections; compare the passwords of both ends",
     ),
     (
+        {
+            "peer": 'password_file = "/k"',
+            "host": system(
+                key_drops={"TCPMD5NotFound": 1}, peers=(LivePeer(name="192.0.2.1", is_established=False),)
+            ),
+        },
+        "key-drops",
+        "warning: peer 192.0.2.1: since it began the kernel has dropped 1 TCP segments without the signature "
+        "that the password asks for, of these or other connections; set the same password at the other end",
+    ),
+    (
         {"host": system(key_drops={"TCPMD5Unexpected": 3})},
         "key-drops",
         "warning: peer 192.0.2.1: since it began the kernel has dropped 3 TCP segments with a signature, "
@@ -410,7 +449,7 @@ def test_doctor_every_code_of_the_source_is_provoked_here() -> None:
 
 def test_doctor_every_code_is_documented() -> None:
     documented = set(
-        re.findall(r"`([a-z0-9]+-[a-z0-9-]+|clock)`", DOCUMENT.read_text().partition("**Rights**")[2])
+        re.findall(r"`([a-z0-9]+-[a-z0-9-]+|clock|arp)`", DOCUMENT.read_text().partition("**Rights**")[2])
     )
 
     assert documented == {code for _, code, _ in CASES} | {"restart-path"}
@@ -457,7 +496,18 @@ def test_doctor_every_code_is_documented() -> None:
             "base": on_loopback(more='next_hop_4 = "192.0.2.10"'),
             "host": system(listeners=listening("gobgpd", "::")),
         },
+        {
+            "base": on_loopback("::1", 'multiprotocol = true\nnext_hop_4 = "192.0.2.10"', v6=True),
+            "host": system(listeners=listening("gobgpd", "::1")),
+        },
         {"peer": "graceful_restart = 60"},
+        {
+            "service": 'address_mode = "own"',
+            "top": 'state_file = "/s"',
+            "peer": "graceful_restart = 60",
+            "base": BASE.replace("203.0.113.10", "203.0.113.99"),
+            "host": system(capabilities=frozenset({"CAP_NET_ADMIN"})),
+        },
         {
             "top": 'listen = ["0.0.0.0:1179"]',
             "host": system(listeners=listening("bird", "::", 1179), is_taken=lambda address, port: False),

@@ -48,6 +48,8 @@ def test_is_taken_tells_listeners_of_both_families_from_others() -> None:
         port = only.getsockname()[1]
         assert reader.is_taken(ip_address("::1"), port)
         assert not reader.is_taken(anywhere, port)
+    with socket.create_server(("0.0.0.0", 0)) as other:
+        assert not reader.is_taken(ip_address("::"), other.getsockname()[1])
     assert not reader.is_taken(ip_address("192.0.2.1"), 1179)  # is not here: another finding
 
 

@@ -24,6 +24,7 @@ def rights(config: Config, setup: Setup, system: System) -> Iterator[Finding]:
     yield from _keys(config, system)
     yield from _api(config, system)
     yield from _state(config, system)
+    yield from _addresses(config, system)
     yield from _checks(setup, system)
     yield from _open_files(setup, system)
     yield from _clock(system)
@@ -124,6 +125,24 @@ def _state(config: Config, system: System) -> Iterator[Finding]:
             "state-file", f"state_file {config.state_file}", f"cannot be written: {why}",
             f"let user {system.user} write to its directory, as StateDirectory= in the unit does",
         )  # fmt: skip
+
+
+def _addresses(config: Config, system: System) -> Iterator[Finding]:
+    """What adding addresses to interfaces takes."""
+    for name, service in config.services.items():
+        if service.address_mode == "none":
+            continue
+        subject, interface = f"service {name}", service.interface
+        if interface is not None and interface not in system.interfaces:
+            yield error(
+                "no-interface", subject, f"there is no interface {interface}",
+                "correct its name, or bring it about",
+            )  # fmt: skip
+        if service.address_mode == "own" and "CAP_NET_ADMIN" not in system.capabilities:
+            yield error(
+                "address-rights", subject, f"user {system.user} may not add addresses to interfaces",
+                "give the daemon CAP_NET_ADMIN, as AmbientCapabilities= in its unit does",
+            )  # fmt: skip
 
 
 def _checks(setup: Setup, system: System) -> Iterator[Finding]:

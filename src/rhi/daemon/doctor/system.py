@@ -124,9 +124,17 @@ class System:
                     return True
         return False
 
+    def interfaces_of(self, address: IPAddress) -> list[str]:
+        """Those that have it themselves."""
+        return [
+            name
+            for name, interface in self.interfaces.items()
+            if any(each.ip == address for each in interface.addresses)
+        ]
+
     def is_bound(self, address: IPAddress) -> bool:
         """Whether an interface has it itself, rather than a network that it is in."""
-        return any(each.ip == address for one in self.interfaces.values() for each in one.addresses)
+        return bool(self.interfaces_of(address))
 
     def listener(self, address: IPAddress, port: int) -> Listener | None:
         """Who has that address and port, or all addresses of its family, or `::` for both."""

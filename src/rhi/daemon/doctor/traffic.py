@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from ipaddress import IPv4Address, ip_address
 
+from rhi.daemon.addresses.arp import arp_traps
+from rhi.daemon.addresses.picture import Network
+from rhi.daemon.addresses.spec import is_single
 from rhi.daemon.config.build import Setup
 from rhi.daemon.config.models import Config
 from rhi.daemon.doctor.finding import Finding, warning
@@ -15,24 +18,23 @@ _NAMED = 3
 
 def traffic(config: Config, setup: Setup, system: System) -> Iterator[Finding]:
     """All of this kind."""
-    absent = {name: _absent(service.prefixes, system) for name, service in setup.specs.services.items()}
+    absent = {
+        name: _absent(service.prefixes, system)
+        for name, service in setup.specs.services.items()
+        if config.services[name].address_mode != "own"  # the daemon puts those there itself
+    }
     for name, addresses in absent.items():
-        if addresses and not _is_owned(config, name):
+        if addresses:
             yield _not_here(name, addresses, system)
+    yield from _arp(setup, system)
     yield from _reverse_path(setup, system)
     yield from _graceful_restart(setup, [name for name in absent if absent[name]])
 
 
 def _absent(prefixes: tuple[Prefix, ...], system: System) -> list[IPAddress]:
     """Single addresses that no interface has."""
-    hosts = (each for each in prefixes if each.length == 8 * each.family.size)
-    addresses = (ip_address(each.packed) for each in hosts)
+    addresses = (ip_address(each.packed) for each in prefixes if is_single(each))
     return [each for each in addresses if not system.has(each)]
-
-
-def _is_owned(config: Config, service: str) -> bool:
-    """The daemon puts the addresses on an interface itself."""
-    return getattr(config.services[service], "address_mode", "none") == "own"
 
 
 def _not_here(service: str, addresses: list[IPAddress], system: System) -> Finding:
@@ -47,6 +49,21 @@ def _not_here(service: str, addresses: list[IPAddress], system: System) -> Findi
         f"is drawn here and refused{elsewhere}",
         f"add it: ip address add {first}/{first.max_prefixlen} dev {LOOPBACK}",
     )  # fmt: skip
+
+
+def _arp(setup: Setup, system: System) -> Iterator[Finding]:
+    """Addresses on one interface that neighbours of another find by ARP, whatever BGP says."""
+    prefixes = {each for one in setup.specs.services.values() for each in one.prefixes}
+    places = {each: system.interfaces_of(ip_address(each.packed)) for each in prefixes if is_single(each)}
+    networks = [
+        Network(name, each.ip.packed, each.network.prefixlen)
+        for name, interface in system.interfaces.items()
+        for each in interface.addresses
+        if name != LOOPBACK and isinstance(each.ip, IPv4Address)
+    ]
+    for sentence in arp_traps(places, networks, lambda name: system.number(f"net/ipv4/conf/{name}")):
+        text, _, remedy = sentence.rpartition("; ")
+        yield warning("arp", "addresses", text, remedy)
 
 
 def _reverse_path(setup: Setup, system: System) -> Iterator[Finding]:

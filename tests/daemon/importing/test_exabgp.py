@@ -70,6 +70,11 @@ def test_conf_of_the_manual_becomes_peers_and_services() -> None:
     )
     assert list(setup.specs.services) == ["watch-haproxy", "watch-mysql"]
     assert setup.checks["watch-mysql/exec"].command[2] == "mysql -u check -e 'SELECT 1'"
+    # there it announces nothing, which nobody means
+    assert "no neighbor has api { processes [ ... ]; }, so that ExaBGP announces nothing" in str(
+        converted.notes
+    )
+    assert setup.peers["192.0.2.1"].reject == ()
 
 
 def test_neighbors_become_peers_with_what_they_inherit() -> None:
@@ -90,14 +95,15 @@ def test_routes_go_to_the_peers_that_they_went_to() -> None:
     routes = {str(prefix) for service in setup.specs.services.values() for prefix in service.prefixes}
 
     kept = {
-        name: {route for route in routes if route in {str(each).removesuffix("/32") for each in peer.reject}}
+        name: {route for route in routes if route in {str(each).partition("/")[0] for each in peer.reject}}
         for name, peer in {**setup.peers, **setup.dynamic_peers}.items()
     }
 
     assert {name: routes - held for name, held in kept.items()} == {
         "192.0.2.1": {"203.0.113.10", "2001:db8::10", "203.0.113.20", "203.0.113.99"},
         "2001:db8::1": {"203.0.113.10", "2001:db8::10", "203.0.113.97"},
-        "198.51.100.0/24": {"203.0.113.10", "2001:db8::10"},
+        # hears of no process
+        "198.51.100.0/24": set(),
     }
 
 
@@ -114,6 +120,7 @@ def test_what_has_no_equivalent_is_said_with_its_place_and_keys_are_not_printed(
         "peer 2001:db8::1: router-id 192.0.2.11: all peers get 192.0.2.10",
         "peer 198.51.100.0/24: rate-limit 5: routes are sent as fast as the peer takes them",
         "peer 198.51.100.0/24: outgoing-ttl 2: TTL is the system's, or 255",
+        "peer 198.51.100.0/24: has no api { processes [ ... ]; }, and so gets no route of a healthcheck",
         "process log: runs /usr/local/bin/log.py, which is no healthcheck, and is not converted",
     ):
         assert any(note.startswith(expected) for note in converted.notes), expected

@@ -82,7 +82,7 @@ class _Configuration:
         self._draft = draft
         self._read_file = read_file
         self._addresses = addresses
-        # which processes a peer hears, where it names any
+        # which processes a peer hears: those that it names
         self._processes: dict[str, list[re.Pattern[str]]] = {}
         # routes of the file itself, and the peers that get them
         self._static: dict[str, list[str]] = {}
@@ -105,6 +105,7 @@ class _Configuration:
         for statement in statements:
             if statement.name == "process":
                 self._process(statement)
+        self._deaf()
         self._routes()
         self._need_next_hops()
 
@@ -134,9 +135,9 @@ class _Configuration:
                 self._route(table, peer, route)
         _Neighbor(self._draft, table, values, version=network.version).convert()
         api = [each for each in [*body, *statement.body] if each.name == "api"]
-        named = [pattern for each in api for part in each.body for pattern in _processes(part)]
-        if named:
-            self._processes[peer] = named
+        self._processes[peer] = [
+            pattern for each in api for part in each.body for pattern in _processes(part)
+        ]
 
     def _route(self, table: Table, peer: str, route: Statement) -> None:
         """A route of the file itself; only plain ones are taken over."""
@@ -179,7 +180,30 @@ class _Configuration:
         without = [
             peer for peer, named in self._processes.items() if not any(each.match(name) for each in named)
         ]
-        keep_from(self._draft, without, [], routes)
+        if self._is_told():
+            keep_from(self._draft, without, [], routes)
+
+    def _is_told(self) -> bool:
+        """Whether any neighbor hears of any process."""
+        return any(self._processes.values())
+
+    def _deaf(self) -> None:
+        """Neighbors without `api` hear of no process: ExaBGP tells them nothing of healthchecks."""
+        services = self._draft.services
+        deaf = [peer for peer, named in self._processes.items() if not named] if services else []
+        if deaf and not self._is_told():
+            self._draft.note(
+                self._draft.head,
+                "no neighbor has api { processes [ ... ]; }, so that ExaBGP announces nothing of its "
+                "healthchecks; here every peer gets the routes",
+            )
+            return
+        for peer in deaf:
+            self._draft.note(
+                self._draft.add_peer(peer),
+                "has no api { processes [ ... ]; }, and so gets no route of a healthcheck: take that out of "
+                "reject if it is to have them",
+            )
 
     def _need_next_hops(self) -> None:
         """IPv6 routes over sessions of IPv4 need to be told their next hop."""

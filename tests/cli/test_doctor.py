@@ -101,5 +101,11 @@ def test_doctor_of_a_wrong_file_tells_its_problems_and_exits_with_2(
     assert host == []
 
 
+def test_doctor_without_a_file_looks_at_that_of_the_unit() -> None:
+    unit = (Path(__file__).parents[2] / "packaging/systemd/rhi.service").read_text()
+
+    assert f"rhi run {doctor.parser().parse([]).config}\n" in unit
+
+
 def test_doctor_describes_nothing_as_nothing() -> None:
     assert doctor.describe([]) == ["nothing is wrong"]

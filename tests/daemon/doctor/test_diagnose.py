@@ -294,6 +294,14 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
         "net.ipv6.conf.eth0.disable_ipv6 = 0",
     ),
     (
+        {"base": BASE + '[peers."eth0.7"]\n',
+         "host": system({"net/ipv6/conf/eth0.7/disable_ipv6": "1"},
+                        interfaces={**INTERFACES, "eth0.7": Interface()})},
+        "no-ipv6",
+        "error: peer eth0.7: IPv6 is off on it, and neighbours are found by their link-local addresses; set "
+        "net.ipv6.conf.eth0/7.disable_ipv6 = 0",
+    ),
+    (
         {"peer": 'source_ip = "192.0.2.99"'},
         "source-foreign",
         "error: peer 192.0.2.1: source_ip 192.0.2.99 is not an address of this host, so no connection can "
@@ -514,6 +522,13 @@ def test_doctor_every_code_is_documented() -> None:
         },
         {"host": system({"net/ipv4/conf/all/rp_filter": "1"})},
         {"host": system({"net/ipv4/conf/all/rp_filter": "2"}, interfaces=TWO_UPLINKS)},
+        {
+            "base": on_loopback(more='next_hop_4 = "10.255.255.2"'),
+            "host": system(
+                listeners=listening("bgpd", "127.0.0.1", 179, "/usr/lib/frr/bgpd"),
+                peers=(LivePeer(name="127.0.0.1", is_established=True),),
+            ),
+        },
         {"base": BASE + "[peers.eth0]\n"},
         {"base": BASE.replace("203.0.113.10", "203.0.113.0/24")},
     ],

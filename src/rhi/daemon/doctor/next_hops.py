@@ -37,7 +37,9 @@ def loopback_traps(
 ) -> Iterator[Finding]:
     """What a routing daemon on this host makes of our routes; `listener` is its socket, if there is one."""
     daemon = _daemon(listener)
-    if daemon == _FRR and peer.address.version == 4 and peer.address.is_loopback:
+    # later releases do, with allow-reserved-ranges
+    is_refused = daemon == _FRR and not system.is_up(str(peer))
+    if is_refused and peer.address.version == 4 and peer.address.is_loopback:
         yield error(
             "frr-loopback", subject, "FRR 8.4 resets sessions over 127.0.0.0/8 (nexthop_set failed)",
             "put a small network on lo, and peer from its second address: docs/routers/README.md, FRR",

@@ -6,7 +6,7 @@ from rhi.daemon.config.build import Setup, key_settings
 from rhi.daemon.config.models import Config
 from rhi.daemon.doctor.finding import Finding, error, warning
 from rhi.daemon.doctor.next_hops import loopback_traps, routes_without_way
-from rhi.daemon.doctor.system import System
+from rhi.daemon.doctor.system import System, sysctl_word
 from rhi.model.parameters import Parameters
 from rhi.model.prefix import IPAddress
 from rhi.net.endpoint import PeerAddress, PeerInterface, parse_peer
@@ -60,7 +60,7 @@ def _unnumbered(peer: PeerInterface, system: System) -> Iterator[Finding]:
     elif system.number(f"net/ipv6/conf/{peer}/disable_ipv6"):
         yield error(
             "no-ipv6", subject, "IPv6 is off on it, and neighbours are found by their link-local addresses",
-            f"set net.ipv6.conf.{peer}.disable_ipv6 = 0",
+            f"set net.ipv6.conf.{sysctl_word(peer.name)}.disable_ipv6 = 0",
         )  # fmt: skip
 
 
@@ -120,8 +120,7 @@ def _has_key(config: Config, table: str, name: str) -> bool:
 
 def _waiting(names: list[str], system: System) -> list[str]:
     """Those without a session, as far as a daemon can be asked; else all."""
-    up = {each.name for each in system.peers or () if each.is_established}
-    return [name for name in names if name not in up]
+    return [name for name in names if not system.is_up(name)]
 
 
 def _drops(keyed: list[str], plain: list[str], drops: Mapping[str, int]) -> Iterator[Finding]:

@@ -64,6 +64,11 @@ class LivePeer:
     remote_router_id: str = ""
 
 
+def sysctl_word(interface: str) -> str:
+    """An interface in the name of a kernel option; sysctl(8) has / for dots, as of eth0.100."""
+    return interface.replace(".", "/")
+
+
 def _none(text: object) -> str:
     return ""
 
@@ -146,6 +151,10 @@ class System:
             if each.address == address or is_any or (address.is_unspecified and is_same_family):
                 return each
         return None
+
+    def is_up(self, peer: str) -> bool:
+        """Whether a running daemon says that there is a session."""
+        return any(each.name == peer and each.is_established for each in self.peers or ())
 
     def number(self, name: str) -> int | None:
         """A kernel option that is a number."""

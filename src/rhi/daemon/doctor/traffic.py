@@ -9,7 +9,7 @@ from rhi.daemon.addresses.spec import is_single
 from rhi.daemon.config.build import Setup
 from rhi.daemon.config.models import Config
 from rhi.daemon.doctor.finding import Finding, warning
-from rhi.daemon.doctor.system import LOOPBACK, System
+from rhi.daemon.doctor.system import LOOPBACK, System, sysctl_word
 from rhi.model.prefix import IPAddress, Prefix
 
 # Addresses that a sentence names.
@@ -83,7 +83,7 @@ def _reverse_path(setup: Setup, system: System) -> Iterator[Finding]:
             yield warning(
                 "rp-filter", f"interface {name}", "drops packets whose way back is another interface "
                 "(rp_filter = 1), as it may be with several uplinks",
-                f"set net.ipv4.conf.{name}.rp_filter = 2",
+                f"set net.ipv4.conf.{sysctl_word(name)}.rp_filter = 2",
             )  # fmt: skip
 
 

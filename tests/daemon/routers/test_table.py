@@ -70,9 +70,21 @@ def test_sample_says_in_its_first_line_whether_it_is_untested(router: str) -> No
 def test_sample_of_an_unnumbered_peer_names_what_is_left_to_fill_in(router: str) -> None:
     text = render(router, "eth0", source_ip=None)
 
-    assert "INTERFACE" in body(router, text) or router in ("ios-xr",)
+    # and names nothing that stands nowhere
+    assert ("INTERFACE" in body(router, text)) is ("Fill in INTERFACE" in text)
+    assert ("ROUTER_ADDRESS" in body(router, text)) is ("Fill in ROUTER_ADDRESS" in text)
+    assert not re.search(r"local-address\s*;", text)
     # whoever cannot do without an address says so
     assert ("HOST_ADDRESS" in body(router, text)) is ("Not here: a neighbour without an address" in text)
+
+
+@on_all_routers()
+def test_sample_of_a_link_local_peer_puts_no_router_in_between(router: str) -> None:
+    text = render(router, "fe80::1%eth0", source_ip="fe80::2", ttl_security=None)
+
+    assert "With another router in between" in render(router, ttl_security=None)
+    assert "With another router in between" not in text
+    assert router != "exabgp" or "%" not in body(router, text)
 
 
 @on_all_routers()

@@ -1,7 +1,9 @@
 """ExaBGP, as a receiver: it hands routes to a program."""
 
-from rhi.daemon.routers.session import BGP_PORT, SECRET, Entry, Session
-from rhi.daemon.routers.text import LET_RHI_WAIT, at_link, cannot, head, hints
+from dataclasses import replace
+
+from rhi.daemon.routers.session import BGP_PORT, HOST_ADDRESS, ROUTER_ADDRESS, SECRET, Entry, Session
+from rhi.daemon.routers.text import LET_RHI_WAIT, cannot, head, hints
 
 
 def render(session: Session) -> str:
@@ -16,6 +18,9 @@ def render(session: Session) -> str:
         notes.append("Not here: graceful restart; there is no table that could be kept.")
     if session.waits and session.ttl_security:
         notes.append(f"A listening ExaBGP answers with another TTL than 255: {LET_RHI_WAIT}.")
+    if session.interface:
+        notes.append("Not here: the interface; ExaBGP takes a link-local address without one only.")
+        session = replace(session, interface="", router=session.router or ROUTER_ADDRESS)
     lines = [*head(session, "#", notes, is_tested=True), "", *_process(), "", *_neighbour(session)]
     return "\n".join(lines) + "\n"
 
@@ -32,7 +37,7 @@ def _process() -> list[str]:
 def _neighbour(session: Session) -> list[str]:
     families = [f"\t\tipv{family} unicast;" for family in session.families]
     return [
-        f"neighbor {at_link(session)} {{",
+        f"neighbor {session.host or HOST_ADDRESS} {{",
         *(f"\t{line}" for line in _options(session)),
         "\tfamily {",
         *families,

@@ -1,5 +1,7 @@
 """Cisco IOS XR."""
 
+from dataclasses import replace
+
 from rhi.daemon.routers.session import HOST_ADDRESS, SECRET, Session
 from rhi.daemon.routers.text import PATHS, RESTART_MINUTES, cannot, head, hints, neighbour_lines
 
@@ -12,7 +14,9 @@ def render(session: Session) -> str:
             session, multihop="`ebgp-multihop 2` in the neighbor", bfd="`bfd fast-detect` in the neighbor"
         ),
     ]
-    if session.interface and not session.is_unnumbered:
+    if session.is_unnumbered:
+        session = replace(session, interface="")  # nowhere below
+    elif session.interface:
         notes.append(f"Not here: a link-local neighbour; {session.interface} has to be given as well.")
     lines = [*head(session, "!", notes), "!"]
     for family in session.families:

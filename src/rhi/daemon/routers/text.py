@@ -42,7 +42,8 @@ def _to_fill_in(session: Session) -> Iterator[str]:
     if session.is_guess:
         yield f"{session.host} is what this host connects from now; source_ip in its configuration fixes it."
     if session.router == ROUTER_ADDRESS:
-        yield f"Fill in {ROUTER_ADDRESS}: this router's address, inside {session.peer}."
+        inside = f", inside {session.peer}" if "/" in session.peer else ""
+        yield f"Fill in {ROUTER_ADDRESS}: this router's address{inside}."
     if session.router_id == ROUTER_ID:
         yield f"Fill in {ROUTER_ID}: an IPv4 address of this router."
     if session.router_as == ROUTER_AS:
@@ -78,7 +79,8 @@ def cannot(
 def hints(session: Session, multihop: str, bfd: str | None) -> list[str]:
     """Notes of what may be wanted besides; the arguments are the router's words, None where it has none."""
     found = []
-    if not session.ttl_security and not session.is_internal and not session.is_unnumbered:
+    # an interface has its neighbours on one link
+    if not session.ttl_security and not session.is_internal and not session.interface:
         found.append(f"With another router in between: {multihop}.")
     if bfd is not None:
         found.append(f"With a BFD daemon on the host, for rhi has none: {bfd}.")

@@ -25,6 +25,13 @@ class Converted(NamedTuple):
         return build(check(self.file, "x", {}))
 
 
+def _titles(draft: Draft) -> list[str]:
+    """What notes begin with, by the table that they are about."""
+    services = [table for each in draft.services.values() for table in (each.table, *each.checks)]
+    tables = [*draft.peers.values(), *draft.dynamic_peers.values(), *draft.checks.values(), *services]
+    return [" ".join(f"{table.title}: ".split()) + " " for table in tables]
+
+
 def finished(draft: Draft) -> Converted:
     """A draft as it is printed; it is a right configuration, and every note stands in it."""
     draft.complete()
@@ -32,7 +39,7 @@ def finished(draft: Draft) -> Converted:
     verify(text)
     comments = " ".join(" ".join(line.removeprefix("# ") for line in text.splitlines()).split())
     for note in draft.notes:
-        assert note in comments or note.partition(": ")[2] in comments, note
+        assert any(note.removeprefix(title) in comments for title in ("", *_titles(draft))), note
     return Converted(tomllib.loads(text), draft.notes, text)
 
 

@@ -84,7 +84,7 @@ class Draft:
     def note(self, table: Table, text: str) -> None:
         """Something of the source that this table cannot say."""
         table.comment(text)
-        self.notes.append(f"{table.title}: {text}" if table.title else text)
+        self.notes.append(_one_line(f"{table.title}: {text}" if table.title else text))
 
     def add_peer(self, name: str) -> Table:
         """The table of a peer, by its address; a prefix is that of dynamic peers."""
@@ -170,4 +170,5 @@ def toml(value: Any, *, is_key: bool = False) -> str:
 
 
 def _one_line(text: str) -> str:
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    """Text of a source: printable, without what TOML and terminals take for more than text."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())

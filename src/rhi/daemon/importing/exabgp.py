@@ -274,7 +274,7 @@ class _Neighbor:
         return self._values.pop(name, None)
 
     def _number(self, statement: Statement) -> int:
-        if not (statement.value.isascii() and statement.value.isdecimal()):
+        if not _is_number(statement.value):
             raise SourceError(f"line {statement.line}: {statement.name} {statement.value}: is no number")
         return int(statement.value)
 
@@ -297,7 +297,7 @@ class _Neighbor:
 
     def _as_number(self, statement: Statement) -> int:
         high, is_dotted, low = statement.value.rpartition(".")
-        if not all(part.isascii() and part.isdecimal() for part in ((high, low) if is_dotted else (low,))):
+        if not all(map(_is_number, (high, low) if is_dotted else (low,))):
             raise SourceError(f"line {statement.line}: {statement.name} {statement.value}: is no AS number")
         return (int(high) << 16) + int(low) if is_dotted else int(low)
 
@@ -369,6 +369,10 @@ class _Neighbor:
             if is_off == (name == "asn4"):
                 why = REMARKS.get(name, "is not converted")
                 self._draft.note(self._table, f"capability {name} {statement.value}: {why}")
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 10
 
 
 def _is_ipv4(text: str) -> bool:

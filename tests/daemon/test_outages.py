@@ -198,7 +198,7 @@ HEAD = 'router_id = "192.0.2.1"\nas_number = 65001\n'
 def test_lesson_50_empty_file_does_not_mean_withdraw_everything(tmp_path: Path, text: str, why: str) -> None:
     """An empty value was taken for "all", and about 1,100 prefixes were withdrawn.
 
-    https://blog.cloudflare.com/cloudflare-outage-february-20-2026/
+    https://www.ilert.com/postmortems/cloudflare-byoip-bgp-route-withdrawal-outage-feb-2026
     """
 
     async def main() -> None:

@@ -68,9 +68,10 @@ class Section:
         """Lines it takes, with the empty one before it, when no row is folded."""
         return 1 + bool(self.title) + len(self.rows) + bool(self.left_out)
 
-    def without_last(self) -> "Section":
-        """The same with one row fewer."""
-        return replace(self, rows=self.rows[:-1], left_out=self.left_out + 1)
+    def first(self, count: int) -> "Section":
+        """The same with so many rows at most."""
+        left_out = max(0, len(self.rows) - count)
+        return replace(self, rows=self.rows[:count], left_out=self.left_out + left_out)
 
 
 def console_of(*, is_terminal: bool, file: io.StringIO | None = None) -> Console:
@@ -99,12 +100,12 @@ def text_of(sections: Iterable[Section], *, is_terminal: bool, width: int | None
 
 def fitted(sections: list[Section], width: int, height: int) -> RenderableType:
     """As much as a screen holds: one line a row, and the longest sections lose their last rows."""
-    fitting = list(sections)
+    fitting = [section.first(height) for section in sections]
     while sum(section.height for section in fitting) - 1 > height:
         longest = max(range(len(fitting)), key=lambda at: len(fitting[at].rows))
         if len(fitting[longest].rows) <= _LEAST:
             break
-        fitting[longest] = fitting[longest].without_last()
+        fitting[longest] = fitting[longest].first(len(fitting[longest].rows) - 1)
     return _group(fitting, width, is_folded=False)
 
 

@@ -340,7 +340,7 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
             ),
         },
         "key-drops",
-        "warning: peer 192.0.2.1: since it began the kernel has dropped 1 TCP segments without the signature "
+        "warning: peer 192.0.2.1: since it began the kernel has dropped 1 TCP segment without the signature "
         "that the password asks for, of these or other connections; set the same password at the other end",
     ),
     (
@@ -413,8 +413,8 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
         },
         "address-absent",
         "warning: service web: 203.0.113.11, 203.0.113.12, 203.0.113.13 and 2 more are on no interface of "
-        "this host, so traffic to them is drawn here and refused, unless this host passes them on; add it: "
-        "ip address add 203.0.113.11/32 dev lo",
+        "this host, so traffic to them is drawn here and refused, unless this host passes them on; add "
+        "them, as in: ip address add 203.0.113.11/32 dev lo",
     ),
     (
         {"host": system({"net/ipv4/conf/all/rp_filter": "1", "net/ipv4/conf/eth0/rp_filter": "2"},
@@ -446,6 +446,15 @@ def test_doctor_restart_without_addresses_is_told_beside_them() -> None:
         "service web are not on this host to be served meanwhile; put them on lo for good, or leave "
         "graceful_restart out"
     )
+
+
+def test_doctor_tells_of_many_services_at_once() -> None:
+    more = "".join(f'[services.s{at}]\naddresses = "10.0.0.{at}"\n' for at in range(9))
+
+    found = findings(base=BASE + more)
+
+    assert [each.code for each in found] == ["address-absent"]
+    assert found[0].line().startswith("warning: service s0, s1, s2 and 6 more: 10.0.0.0, 10.0.0.1,")
 
 
 def test_doctor_every_code_of_the_source_is_provoked_here() -> None:

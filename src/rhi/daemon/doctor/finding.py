@@ -1,8 +1,12 @@
 """One thing that is wrong with a configuration on a host."""
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+# Names that a sentence bears.
+_NAMED: Final = 3
 
 
 class Severity(enum.Enum):
@@ -42,6 +46,12 @@ class Finding:
             "text": self.text,
             "remedy": self.remedy,
         }
+
+
+def named(names: Sequence[object]) -> str:
+    """Some of them, and how many more there are."""
+    text = ", ".join(map(str, names[:_NAMED]))
+    return text if len(names) <= _NAMED else f"{text} and {len(names) - _NAMED} more"
 
 
 def error(code: str, subject: str, text: str, remedy: str) -> Finding:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from rhi.daemon.config.build import Setup
-from rhi.daemon.doctor.finding import Finding, error, warning
+from rhi.daemon.doctor.finding import Finding, error, named, warning
 from rhi.daemon.doctor.system import Listener, System
 from rhi.model.parameters import Parameters
 from rhi.model.prefix import Family, IPAddress
@@ -93,22 +93,26 @@ def _daemon(listener: Listener | None) -> str:
 
 def routes_without_way(setup: Setup) -> Iterator[Finding]:
     """Routes of a family that no session carries, or that lack a next hop there."""
-    for name, service in setup.specs.services.items():
-        for version, family in _VERSIONS.items():
-            if not any(prefix.family is family for prefix in service.prefixes):
-                continue
-            carrying = {peer: each for peer, each in setup.peers.items() if _carries(peer, each, version)}
-            if setup.peers and not carrying and not setup.dynamic_peers:
+    for version, family in _VERSIONS.items():
+        services = [
+            service
+            for service in setup.specs.services.values()
+            if any(prefix.family is family for prefix in service.prefixes)
+        ]
+        carrying = {peer: each for peer, each in setup.peers.items() if _carries(peer, each, version)}
+        if services and setup.peers and not carrying and not setup.dynamic_peers:
+            yield error(
+                "family-not-carried", f"service {named([each.name for each in services])}",
+                f"no peer takes its IPv{version} routes", "set multiprotocol = true for a peer, at both ends",
+            )  # fmt: skip
+        dependent = [each.name for each in services if each.attributes.next_hop is None]
+        for peer, each in carrying.items() if dependent else ():
+            if _lacks_next_hop(peer, each, version):
                 yield error(
-                    "family-not-carried", f"service {name}", f"no peer takes its IPv{version} routes",
-                    "set multiprotocol = true for a peer, at both ends",
+                    "no-next-hop", f"peer {peer}",
+                    f"IPv{version} routes of service {named(dependent)} have no next hop there, and are held "
+                    "back", f"set next_hop_{version} to an address of this host",
                 )  # fmt: skip
-            for peer, each in carrying.items():
-                if service.attributes.next_hop is None and _lacks_next_hop(peer, each, version):
-                    yield error(
-                        "no-next-hop", f"peer {peer}", f"IPv{version} routes of service {name} have no next "
-                        "hop there, and are held back", f"set next_hop_{version} to an address of this host",
-                    )  # fmt: skip
 
 
 def _carries(name: str, parameters: Parameters, version: int) -> bool:

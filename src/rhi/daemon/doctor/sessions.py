@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from rhi.daemon.config.build import Setup, key_settings
 from rhi.daemon.config.models import Config
-from rhi.daemon.doctor.finding import Finding, error, warning
+from rhi.daemon.doctor.finding import Finding, error, named, warning
 from rhi.daemon.doctor.next_hops import loopback_traps, routes_without_way
 from rhi.daemon.doctor.system import System, sysctl_word
 from rhi.model.parameters import Parameters
@@ -136,8 +136,9 @@ def _drops(keyed: list[str], plain: list[str], drops: Mapping[str, int]) -> Iter
     for counter, names, what, remedy in rules:
         count = drops.get(counter, 0)
         if count and names:
+            segments = "1 TCP segment" if count == 1 else f"{count} TCP segments"
             yield warning(
-                "key-drops", f"peer {', '.join(names[:3])}" + (" and others" if len(names) > 3 else ""),
-                f"since it began the kernel has dropped {count} TCP segments {what}, of these or other "
-                "connections", remedy,
+                "key-drops", f"peer {named(names)}",
+                f"since it began the kernel has dropped {segments} {what}, of these or other connections",
+                remedy,
             )  # fmt: skip

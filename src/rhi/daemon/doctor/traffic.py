@@ -8,12 +8,9 @@ from rhi.daemon.addresses.picture import Network
 from rhi.daemon.addresses.spec import is_single
 from rhi.daemon.config.build import Setup
 from rhi.daemon.config.models import Config
-from rhi.daemon.doctor.finding import Finding, warning
+from rhi.daemon.doctor.finding import Finding, named, warning
 from rhi.daemon.doctor.system import LOOPBACK, System, sysctl_word
 from rhi.model.prefix import IPAddress, Prefix
-
-# Addresses that a sentence names.
-_NAMED = 3
 
 
 def traffic(config: Config, setup: Setup, system: System) -> Iterator[Finding]:
@@ -23,12 +20,12 @@ def traffic(config: Config, setup: Setup, system: System) -> Iterator[Finding]:
         for name, service in setup.specs.services.items()
         if config.services[name].address_mode != "own"  # the daemon puts those there itself
     }
-    for name, addresses in absent.items():
-        if addresses:
-            yield _not_here(name, addresses, system)
+    wanting = [name for name, addresses in absent.items() if addresses]
+    if wanting:
+        yield _not_here(wanting, [each for name in wanting for each in absent[name]], system)
     yield from _arp(setup, system)
     yield from _reverse_path(setup, system)
-    yield from _graceful_restart(setup, [name for name in absent if absent[name]])
+    yield from _graceful_restart(setup, wanting)
 
 
 def _absent(prefixes: tuple[Prefix, ...], system: System) -> list[IPAddress]:
@@ -37,17 +34,16 @@ def _absent(prefixes: tuple[Prefix, ...], system: System) -> list[IPAddress]:
     return [each for each in addresses if not system.has(each)]
 
 
-def _not_here(service: str, addresses: list[IPAddress], system: System) -> Finding:
-    names = ", ".join(map(str, addresses[:_NAMED]))
-    more = f" and {len(addresses) - _NAMED} more" if len(addresses) > _NAMED else ""
-    are, first = "is" if len(addresses) == 1 else "are", addresses[0]
+def _not_here(services: list[str], addresses: list[IPAddress], system: System) -> Finding:
+    first, is_one = addresses[0], len(addresses) == 1
+    are, it, as_in = ("is", "it", "") if is_one else ("are", "them", ", as in")
     forwards = system.number("net/ipv4/ip_forward" if first.version == 4 else "net/ipv6/conf/all/forwarding")
     elsewhere = ", unless this host passes them on" if forwards else ""
     return warning(
-        "address-absent", f"service {service}",
-        f"{names}{more} {are} on no interface of this host, so traffic to {'it' if are == 'is' else 'them'} "
-        f"is drawn here and refused{elsewhere}",
-        f"add it: ip address add {first}/{first.max_prefixlen} dev {LOOPBACK}",
+        "address-absent", f"service {named(services)}",
+        f"{named(addresses)} {are} on no interface of this host, so traffic to {it} is drawn here and "
+        f"refused{elsewhere}",
+        f"add {it}{as_in}: ip address add {first}/{first.max_prefixlen} dev {LOOPBACK}",
     )  # fmt: skip
 
 
@@ -95,6 +91,6 @@ def _graceful_restart(setup: Setup, absent: list[str]) -> Iterator[Finding]:
             yield warning(
                 "restart-path", f"peer {name}",
                 f"keeps routes for {seconds} s while the daemon is away, and the addresses of service "
-                f"{', '.join(absent[:_NAMED])} are not on this host to be served meanwhile",
+                f"{named(absent)} are not on this host to be served meanwhile",
                 "put them on lo for good, or leave graceful_restart out",
             )  # fmt: skip

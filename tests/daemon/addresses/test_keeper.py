@@ -468,6 +468,30 @@ def test_keeper_tells_nothing_of_addresses_that_are_not_minded() -> None:
     run(main)
 
 
+def test_keeper_lets_a_route_age_that_was_announced_before_any_decision() -> None:
+    """As after a crash, of a service whose routes come back at once."""
+
+    async def main() -> None:
+        house = House(FakeMemory([], frozenset({ON_LO})))
+        house.keeper.announced([VIP])
+        house.configure({VIP: OWN})
+        house.kernel.know(ON_LO, mark=MARK)
+        house.keeper.settled()
+        await house.settle(60.0)
+        assert house.presence(VIP) is HERE
+
+        house.behind = {"192.0.2.1": "an UPDATE"}
+        house.want(VIP, False)
+        house.withdraw(VIP)
+        await house.settle(60.0)
+        assert house.kernel.has(ON_LO)
+        house.behind = {}
+        await house.settle(OWN.linger + 1)
+        assert not house.kernel.has(ON_LO)
+
+    run(main)
+
+
 def test_keeper_takes_an_address_over_that_was_announced_before_it_was_minded() -> None:
     async def main() -> None:
         house = House()

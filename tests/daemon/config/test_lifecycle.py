@@ -126,6 +126,8 @@ def test_lesson_19_file_with_graceful_restart_is_told_about_bfd(tmp_path: Path) 
 def test_end_has_time_for_its_drains(tmp_path: Path) -> None:
     assert stop_time(read(tmp_path, PEERS, service("dns", 1))) == 10.0
     assert stop_time(read(tmp_path, PEERS, service("dns", 1, 'on_exit = "drain"'))) == 55.0
+    own = 'address_mode = "own"\naddress_linger = 7'
+    assert stop_time(read(tmp_path, 'state_file = "/s"\n', PEERS, service("dns", 1, own))) == 17.0
     assert (
         stop_time(read(tmp_path, "stop_time = 50\n", PEERS, service("dns", 1, 'on_exit = "drain"'))) == 50.0
     )

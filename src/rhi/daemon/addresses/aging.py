@@ -52,7 +52,7 @@ class PeerLook:
 
     async def __call__(self) -> Flushed:
         """Look once."""
-        flushed = await self._loop.run_in_executor(self._executor, self._flush, LOOK_TIME)
+        flushed = await self._ask()
         keeping = self._keeping()
         if flushed and keeping:
             await asyncio.sleep(LOOK_TIME)
@@ -61,6 +61,9 @@ class PeerLook:
     def close(self) -> None:
         """Look no more; a look that is under way is left to itself."""
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+    async def _ask(self) -> Flushed:
+        return await self._loop.run_in_executor(self._executor, self._flush, LOOK_TIME)
 
     def _keeping(self) -> dict[str, str]:
         now, found = self._loop.time(), {}

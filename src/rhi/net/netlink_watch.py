@@ -12,7 +12,7 @@ import logging
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Generic, TypeVar
+from typing import ClassVar, Final, Generic, TypeVar
 
 from rhi.net.endpoint import os_error_text
 from rhi.net.netlink import NETLINK_ROUTE, Done
@@ -21,8 +21,6 @@ log = logging.getLogger("rhi")
 
 # More than the kernel puts into one datagram.
 DATAGRAM_BYTES: Final = 64 * 1024
-# Datagrams taken before other work of the event loop gets its turn.
-READS_PER_TURN: Final = 16
 # How long to leave a socket alone that fails.
 ERROR_PAUSE: Final = 1.0
 
@@ -36,7 +34,10 @@ class NetlinkWatch(ABC, Generic[T, M]):
 
     Attributes:
         table: the picture; None before the kernel has told all.
+        READS_PER_TURN: datagrams taken before other work of the event loop gets its turn.
     """
+
+    READS_PER_TURN: ClassVar[int] = 16
 
     def __init__(
         self,
@@ -112,7 +113,7 @@ class NetlinkWatch(ABC, Generic[T, M]):
 
     def _read(self) -> None:
         is_changed = False
-        for _ in range(READS_PER_TURN):
+        for _ in range(self.READS_PER_TURN):
             try:
                 data, _, _, sender = self._socket.recvmsg(DATAGRAM_BYTES)
             except (BlockingIOError, InterruptedError):

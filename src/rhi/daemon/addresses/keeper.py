@@ -305,8 +305,10 @@ class AddressKeeper:
             todo.orders.append(found.order)
         if before is None or before.state is not found.state:
             entry.since = now
-            self._teller.changed(None if before is None else before.state, self._finding(prefix, entry))
-        self._teller.note(self._finding(prefix, entry))
+            self._teller.changed(
+                None if before is None else before.state, self._finding(prefix, entry, found)
+            )
+        self._teller.note(self._finding(prefix, entry, found))
         presence = None if entry.spec is None else found.presence
         if self.presence.get(prefix) is not presence:
             todo.presence[prefix] = presence
@@ -355,8 +357,9 @@ class AddressKeeper:
             is_closing=self._leaving is not None and prefix not in self._leaving,
         )
 
-    def _finding(self, prefix: Prefix, entry: Entry) -> Finding:
-        found = judge(self._facts(prefix, entry), self._loop.time())
+    def _finding(self, prefix: Prefix, entry: Entry, found: Judgement | None = None) -> Finding:
+        if found is None:  # what it says of time is of now then
+            found = judge(self._facts(prefix, entry), self._loop.time())
         return Finding(
             prefix=prefix,
             mode=None if entry.spec is None else entry.spec.mode,

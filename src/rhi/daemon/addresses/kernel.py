@@ -11,7 +11,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import ClassVar, Final
 
 from rhi.daemon.addresses.messages import (
     GROUPS,
@@ -29,7 +29,7 @@ from rhi.net.netlink_watch import NetlinkWatch, open_netlink
 # Seconds that the kernel has to answer one request.
 ANSWER_TIME: Final = 5.0
 # Orders whose ends are told together.
-PIECE: Final = 64
+PIECE: Final = 256
 # Room for the news of a few thousand addresses that change at once.
 RECEIVE_BYTES: Final = 1024 * 1024
 # Since then the kernel keeps who has added an address (IFA_PROTO).
@@ -41,6 +41,9 @@ Ends = list[tuple[Order, str]]
 
 class Kernel(NetlinkWatch[Picture, News]):
     """The addresses there are, and a hand to change them. `table` is None before all have been told."""
+
+    # about ten milliseconds: what changes together is decided together, however many addresses there are
+    READS_PER_TURN: ClassVar[int] = 256
 
     def __init__(
         self,

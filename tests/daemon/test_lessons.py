@@ -14,7 +14,7 @@ from rhi.daemon.config.problems import ConfigError
 from rhi.daemon.decision.overrides import Action
 from rhi.daemon.decision.spec import Group, Quota
 from rhi.model.attributes import PathAttributes
-from rhi.model.events import EndOfRibReceived, Event, RoutesReceived
+from rhi.model.events import EndOfRibReceived, Event, RoutesReceived, SessionDown
 from rhi.model.parameters import Parameters
 from rhi.model.prefix import Family
 from rhi.testing import Collector
@@ -153,9 +153,11 @@ def test_lesson_39_new_service_touches_neither_sessions_nor_other_routes(tmp_pat
                 house.daemon.reload(setup_for(router, *numbered(3)))
                 assert await asyncio.to_thread(router.wait_for, lambda seen: len(seen) == 3, PATIENCE)
 
-                (event,) = heard[before:]
-                assert isinstance(event, RoutesReceived)
+                since = heard[before:]
+                assert not any(isinstance(each, SessionDown) for each in since)
+                (event,) = (each for each in since if isinstance(each, RoutesReceived))
                 assert [str(prefix) for prefix in event.announced] == [address(2)]
+                assert event.withdrawn == ()
 
     run(main())
 

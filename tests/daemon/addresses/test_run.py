@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from rhi.model.events import Event, RoutesReceived, SessionDown
-from tests.daemon.addresses.network import Daemon, collecting, shown, until
+from tests.daemon.addresses.network import PATIENCE, Daemon, collecting, shown, until
 from tests.interop.lab.namespace import Namespace, connect, namespaces
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 VIP = "203.0.113.53"
 ON_LO = f"{VIP}/32"
@@ -123,7 +123,7 @@ def test_run_killed_between_add_and_announce_is_taken_over_by_the_next(scene: Sc
 
     scene.daemon.start()
     with collecting(scene.host) as collector:
-        assert collector.wait_for(lambda routes: VIP in routes, 20), scene.daemon.text()
+        assert collector.wait_for(lambda routes: VIP in routes, PATIENCE), scene.daemon.text()
         scene.stop()
 
     assert not scene.is_on_lo
@@ -141,7 +141,7 @@ def test_run_killed_the_moment_the_address_is_there_leaves_nothing_behind(scene:
     scene.daemon.start()
     watcher.stdin.write(f"{scene.daemon.pid}\n".encode())
     watcher.stdin.close()
-    assert watcher.wait(30) == 0
+    assert watcher.wait(PATIENCE) == 0
     watcher.stdout.close()
     assert scene.daemon.wait() == -signal.SIGKILL
     assert scene.is_on_lo
@@ -181,7 +181,7 @@ def test_run_killed_between_withdraw_and_removal_removes_in_the_next_life(scene:
     ear = Ear()
     with collecting(scene.host, on_event=ear) as collector:
         scene.daemon.start()
-        assert collector.wait_for(lambda routes: VIP in routes, 20), scene.daemon.text()
+        assert collector.wait_for(lambda routes: VIP in routes, PATIENCE), scene.daemon.text()
         scene.down("dns")
         until(lambda: ear.heard == [f"announce {VIP}", f"withdraw {VIP}"], scene.daemon.text)
         scene.daemon.kill()
@@ -192,7 +192,7 @@ def test_run_killed_between_withdraw_and_removal_removes_in_the_next_life(scene:
         assert ear.heard.count(f"announce {VIP}") == 1
 
         scene.up("dns")
-        assert collector.wait_for(lambda routes: VIP in routes, 20), scene.daemon.text()
+        assert collector.wait_for(lambda routes: VIP in routes, PATIENCE), scene.daemon.text()
         assert scene.is_on_lo
         scene.stop()
     assert not scene.is_on_lo
@@ -202,7 +202,7 @@ def test_lesson_10_run_withdraws_before_it_removes_also_at_the_end(scene: Scene)
     ear = Ear()
     with collecting(scene.host, on_event=ear) as collector:
         scene.daemon.start()
-        assert collector.wait_for(lambda routes: VIP in routes, 20), scene.daemon.text()
+        assert collector.wait_for(lambda routes: VIP in routes, PATIENCE), scene.daemon.text()
 
         scene.daemon.send(signal.SIGTERM)
         until(lambda: f"withdraw {VIP}" in ear.heard, scene.daemon.text)
@@ -223,14 +223,14 @@ def test_run_with_two_services_on_one_address_keeps_it_for_the_one_that_is_left(
     try:
         with collecting(host, on_event=ear) as collector:
             scene.daemon.start()
-            assert collector.wait_for(lambda routes: VIP in routes, 20), scene.daemon.text()
+            assert collector.wait_for(lambda routes: VIP in routes, PATIENCE), scene.daemon.text()
             scene.down("http")
             if crash:
                 scene.daemon.until(lambda: "http: unhealthy" in scene.daemon.text())
                 scene.daemon.kill()
                 assert scene.is_on_lo
                 scene.daemon.start()
-                assert collector.wait_for(lambda routes: VIP in routes, 20), scene.daemon.text()
+                assert collector.wait_for(lambda routes: VIP in routes, PATIENCE), scene.daemon.text()
 
             # the service that is left loses its configuration's companion too
             scene.daemon.configure(scene.text(https=both))
@@ -252,7 +252,7 @@ def test_run_puts_an_address_back_that_an_operator_deletes_and_withdraws_nothing
     ear = Ear()
     with collecting(scene.host, on_event=ear) as collector:
         scene.daemon.start()
-        assert collector.wait_for(lambda routes: VIP in routes, 20), scene.daemon.text()
+        assert collector.wait_for(lambda routes: VIP in routes, PATIENCE), scene.daemon.text()
 
         scene.host.run("ip", "address", "del", ON_LO, "dev", "lo")
         scene.daemon.until(lambda: scene.is_on_lo)
@@ -271,14 +271,14 @@ def test_run_follows_a_checked_address_that_an_operator_deletes_and_adds(
     try:
         with collecting(host) as collector:
             scene.daemon.start()
-            assert collector.wait_for(lambda routes: VIP in routes, 20), scene.daemon.text()
+            assert collector.wait_for(lambda routes: VIP in routes, PATIENCE), scene.daemon.text()
 
             host.run("ip", "address", "del", ON_LO, "dev", "lo")
-            assert collector.wait_for(lambda routes: VIP not in routes, 20), scene.daemon.text()
+            assert collector.wait_for(lambda routes: VIP not in routes, PATIENCE), scene.daemon.text()
             assert not scene.is_on_lo
 
             host.add_address("lo", ON_LO)
-            assert collector.wait_for(lambda routes: VIP in routes, 20), scene.daemon.text()
+            assert collector.wait_for(lambda routes: VIP in routes, PATIENCE), scene.daemon.text()
             scene.stop()
     finally:
         scene.daemon.kill()
@@ -289,10 +289,10 @@ def test_lesson_13_run_never_removes_an_address_of_an_operator(scene: Scene) -> 
     scene.host.add_address("lo", ON_LO)
     with collecting(scene.host) as collector:
         scene.daemon.start()
-        assert collector.wait_for(lambda routes: VIP in routes, 20), scene.daemon.text()
+        assert collector.wait_for(lambda routes: VIP in routes, PATIENCE), scene.daemon.text()
         scene.daemon.until(lambda: "where somebody else has put it" in scene.daemon.text())
         scene.down("dns")
-        assert collector.wait_for(lambda routes: VIP not in routes, 20), scene.daemon.text()
+        assert collector.wait_for(lambda routes: VIP not in routes, PATIENCE), scene.daemon.text()
         scene.stop()
 
     assert scene.is_on_lo
@@ -301,11 +301,11 @@ def test_lesson_13_run_never_removes_an_address_of_an_operator(scene: Scene) -> 
 def test_lesson_49_run_keeps_an_address_that_a_reload_loses_until_that_is_known(scene: Scene) -> None:
     with collecting(scene.host) as collector:
         scene.daemon.start()
-        assert collector.wait_for(lambda routes: VIP in routes, 20), scene.daemon.text()
+        assert collector.wait_for(lambda routes: VIP in routes, PATIENCE), scene.daemon.text()
 
         scene.daemon.configure("allow_empty = true\n" + scene.text())
         scene.daemon.send(signal.SIGHUP)
-        assert collector.wait_for(lambda routes: VIP not in routes, 20), scene.daemon.text()
+        assert collector.wait_for(lambda routes: VIP not in routes, PATIENCE), scene.daemon.text()
         assert scene.is_on_lo
         scene.daemon.until(lambda: not scene.is_on_lo)
         scene.stop()

@@ -13,7 +13,17 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.interop.bench import cable
-from tests.interop.lab import ESTABLISHED, Bird, Frr, Namespace, Router, running, wait_until
+from tests.interop.lab import (
+    ESTABLISHED,
+    Bird,
+    Frr,
+    GoBgp,
+    Namespace,
+    OpenBgpd,
+    Router,
+    running,
+    wait_until,
+)
 from tests.interop.lab.daemon import Daemon, service, serving
 from tests.interop.options import configure
 from tests.interop.session import OUR_AS, OVER_4, settings, with_daemons
@@ -142,7 +152,7 @@ def test_lesson_05_router_that_still_holds_the_old_session_keeps_the_routes(
         restart(router, rhi)
 
 
-@routers()
+@with_daemons([Bird, Frr, GoBgp, OpenBgpd])
 def test_lesson_17_router_drops_what_is_stale_when_nobody_comes_back(
     wire: tuple[Namespace, Namespace], daemon: type[Router]
 ) -> None:

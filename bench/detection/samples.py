@@ -125,5 +125,5 @@ def plot(samples: Samples) -> str:
                 ordered = sorted(samples.times[name][TO_TABLE])
                 points = [(each, 100 * (count + 1) / len(ordered)) for count, each in enumerate(ordered)]
                 curves.append(Curve(name, points))
-        panels.append(Panel(f"seconds from closed to withdrawn, % of all: {title}", curves, Scale.LINEAR))
+        panels.append(Panel(f"% withdrawn after seconds, {title}", curves, Scale.LINEAR))
     return svg(panels)

@@ -133,17 +133,20 @@ def read_routes(file: BinaryIO, name: str) -> RouteSet:
         if not block.endswith(b"\n"):
             block += file.readline(MAX_LINE)
         mark = _MARK if first == 1 else ""
-        if not found.add_hosts(_addresses(block, mark), NO_ATTRIBUTES):
+        addresses = _addresses(block, mark)
+        if not found.add_hosts(addresses, NO_ATTRIBUTES):
             for route in parse_routes(read_lines(BytesIO(block), mark), name, first):
                 found.add(route.prefix, route.attributes)
-        first += block.count(b"\n")
+        first += len(addresses)
     return found
 
 
 def _addresses(block: bytes, mark: str) -> list[str]:
     """The lines of a block, without what may stand before and behind an address."""
     # every octet is a letter of Latin-1; the wrong ones are found out when the address is read
-    text = block.removeprefix(mark.encode()).decode("latin-1").replace("\r\n", "\n")
+    text = block.removeprefix(mark.encode()).decode("latin-1")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
     if text.startswith("announce "):
         text = f"\n{text}".replace("\nannounce ", "\n")[1:]
     return text.removesuffix("\n").split("\n")

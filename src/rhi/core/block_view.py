@@ -65,7 +65,7 @@ class Batch:
         is_shared = len(block.readers) > 1
         messages = block.shared_runs.get(key, block.records_version) if is_shared else None
         if messages is None:
-            nlri = bytes(block.nlri[start * block.record_size : stop * block.record_size])
+            nlri = bytes(memoryview(block.nlri)[start * block.record_size : stop * block.record_size])
             messages = layout.messages(exported, nlri, block.record_size)
             if is_shared:
                 block.shared_runs.put(key, messages)

@@ -65,11 +65,12 @@ class Replacement:
                 break
             # a long stretch of one kind costs about as much as a few routes one by one
             longest = min(end, start + step * _CHEAP)
-            if not is_uniform(ids[start:longest]):
+            is_one_kind = is_uniform(ids[start:longest])
+            if not is_one_kind:
                 longest = min(end, start + step)
             stop = self._named.find(_NAMED, start, longest)
             at = longest if stop < 0 else stop
-            if is_uniform(ids[start:at]) and at - start >= step:
+            if at - start >= step and (is_one_kind or is_uniform(ids[start:at])):
                 yield self._drop(range(start, at))
             else:
                 few += [slot for slot in range(start, at) if ids[slot] != ABSENT]

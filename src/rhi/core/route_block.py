@@ -13,7 +13,7 @@ the number of routes, never on their history, and a change costs the same howeve
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from struct import unpack
 from typing import Final, Protocol
 
@@ -126,7 +126,7 @@ class RouteBlock:
         slot = self._slots.get(key)
         if slot is None:
             slot = self._new_slot(key, bytes((self.length,)) + packed)
-        self._assign((slot,), number)
+        self._assign((slot,), number, {self.ids[slot]: 1})
         self.publish((slot,))
 
     def drop(self, packed: bytes) -> bool:
@@ -134,7 +134,7 @@ class RouteBlock:
         slot = self._slots.get(_key(packed))
         if slot is None or self.ids[slot] == ABSENT:
             return False
-        self._assign((slot,), ABSENT)
+        self._assign((slot,), ABSENT, {self.ids[slot]: 1})
         self.publish((slot,))
         return True
 
@@ -150,9 +150,11 @@ class RouteBlock:
         keys = _keys(nlri, self.record_size)
         start = len(self.ids)
         fresh = range(start, start + count)
-        found = self._slots.put_missing(keys, fresh)
+        numbers = list(fresh)
+        # compared fast where they are the same objects
+        found = self._slots.put_missing(keys, numbers)
         has_place = not self._free or len(self._free[-1]) >= count
-        if has_place and found[-1] == fresh[-1] and found == list(fresh):
+        if has_place and found == numbers:
             return self._place_run(keys, nlri, fresh)
         # some have slots already: the others get theirs one by one instead of the numbers just given
         settled = {}
@@ -168,10 +170,12 @@ class RouteBlock:
         Returns the slots for which that was a change: they are to be published.
         """
         ids = self.ids
+        before: dict[int, int] | None = None
         if isinstance(slots, range):
             its_ids = ids[slots.start : slots.stop]
             if is_uniform(its_ids):
                 changed: Slots = slots if its_ids[0] != number else ()
+                before = {its_ids[0]: len(slots)}
             else:
                 changed = [slot for slot in slots if ids[slot] != number]
         else:
@@ -179,7 +183,7 @@ class RouteBlock:
         if changed:
             if number != ABSENT:
                 self._store.add_uses(number, len(changed))
-            self._assign(changed, number)
+            self._assign(changed, number, before or Counter([ids[slot] for slot in changed]))
         return changed
 
     def publish(self, changed: Slots) -> None:
@@ -259,15 +263,12 @@ class RouteBlock:
         self.records_version += 1
         return slots
 
-    def _assign(self, slots: Slots, number: int) -> None:
-        """Give all `slots`, each of which has another number, this one."""
+    def _assign(self, slots: Slots, number: int, before: Mapping[int, int]) -> None:
+        """Give all `slots`, each of which has another number, this one; `before` counts those they have."""
         ids, counts = self.ids, self.counts
         if isinstance(slots, range):
-            its_ids = ids[slots.start : slots.stop]
-            before: dict[int, int] = {its_ids[0]: len(slots)} if is_uniform(its_ids) else Counter(its_ids)
             ids[slots.start : slots.stop] = array("I", [number]) * len(slots)
         else:
-            before = Counter([ids[slot] for slot in slots]) if len(slots) > 1 else {ids[slots[0]]: 1}
             for slot in slots:
                 ids[slot] = number
         for other, uses in before.items():

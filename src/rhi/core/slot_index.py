@@ -49,19 +49,14 @@ class SlotIndex:
         layer = self._open(len(keys))
         if len(self._layers) == 1:
             return list(map(layer.setdefault, keys, slots))
-        found: list[int | None] = [None] * len(keys)
-        unknown = len(keys)
-        for other in self._layers:
-            if other is not layer:
-                if unknown == len(keys):
-                    found = list(map(other.get, keys))
-                elif unknown:
-                    get = other.get
-                    found = [get(key) if at is None else at for key, at in zip(keys, found, strict=True)]
-                unknown = found.count(None)
+        others = [other for other in self._layers if other is not layer and not other.keys().isdisjoint(keys)]
         put = layer.setdefault
-        if unknown == len(keys):
+        if not others:
             return list(map(put, keys, slots))
+        found = list(map(others[0].get, keys))
+        for other in others[1:]:
+            get = other.get
+            found = [get(key) if at is None else at for key, at in zip(keys, found, strict=True)]
         return [
             put(key, slot) if at is None else at for key, slot, at in zip(keys, slots, found, strict=True)
         ]

@@ -24,6 +24,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import cProfile
+import gc
 import json
 import sys
 from collections.abc import Callable
@@ -63,6 +64,8 @@ class PoolServer:
         }
         self._sink: str = arguments.sink
         self._number: int = arguments.routes
+        self._kept: list[str] = []
+        self._has_begun = False
         self._profile = cProfile.Profile() if arguments.profile else None
         self._profile_file: str = arguments.profile
         self._replaced = 0
@@ -106,8 +109,15 @@ class PoolServer:
         _answer(at=at, returned_at=returned_at, **more)
 
     def _routes(self) -> list[str]:
-        """All routes, made anew: a list of a million costs the garbage collector 20 ms now and then."""
-        return list(addresses(self._number))
+        """All routes as text: kept from the second time on, and then nothing that the collector looks at."""
+        if self._kept:
+            return self._kept
+        routes = list(addresses(self._number))
+        if self._has_begun:
+            self._kept = routes
+            gc.freeze()
+        self._has_begun = True
+        return routes
 
     def _peers(self, **parameters: Any) -> dict[str, rhi.Parameters]:
         every = rhi.Parameters(**self._parameters, **parameters)
@@ -135,8 +145,9 @@ class PoolServer:
             return lambda: pool.replace(routes, attributes)
         if do == "replace_one":
             self._replaced += 1
-            changed = [*self._routes()[:-1], OTHER_ROUTES[self._replaced % len(OTHER_ROUTES)]]
-            return lambda: pool.replace(changed)
+            routes = self._routes()
+            routes[-1] = OTHER_ROUTES[self._replaced % len(OTHER_ROUTES)]
+            return lambda: pool.replace(routes)
         if do == "withdraw_all":
             return lambda: pool.replace([], allow_empty=True)
         assert do == "profile"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bench import machine
+from bench.adapters import OURS
 from bench.errors import BenchError
 
 
@@ -57,7 +58,7 @@ class Results:
         command: how to repeat it.
         options: number of routes and runs, and the like.
         machine: see `machine`.
-        code: which rhi was measured; see `machine.code`.
+        code: which rhi is measured; see `machine.code`.
         versions: of the speakers, or why one is missing.
         growth: samples of each point of `growth`, by its name.
     """
@@ -87,17 +88,20 @@ class Results:
 
     @classmethod
     def load(cls, path: Path, *, options: Mapping[str, Any], code: str) -> Self:
-        """Go on with what is in a file.
+        """Go on with what is in a file; what was measured of another rhi is left out.
 
         Raises:
-            BenchError: it was made with other options, or of other code.
+            BenchError: it was made with other options.
         """
         found = json.loads(path.read_text())
-        for name, now in (("options", dict(options)), ("code", code)):
-            if found.get(name) != now:
-                raise BenchError(
-                    f"{path}: was made with {name} {found.get(name)}, and these are {now}; "
-                    f"start anew, without --resume"
-                )
-        cells = [Cell(**cell) for cell in found.pop("cells")]
-        return cls(cells=cells, **found)
+        if found["options"] != options:
+            raise BenchError(
+                f"{path}: was made with options {found['options']}, and these are {dict(options)}; "
+                f"start anew, without --resume"
+            )
+        results = cls(cells=[Cell(**cell) for cell in found.pop("cells")], **found)
+        if results.code != code:
+            results.cells = [cell for cell in results.cells if cell.speaker not in OURS]
+            results.growth = {}
+            results.code = code
+        return results

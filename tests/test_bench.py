@@ -46,13 +46,26 @@ def test_results_go_on_where_they_were(tmp_path: Path) -> None:
     assert Results.load(path, options=OPTIONS, code="0123abc") == results
 
 
-@pytest.mark.parametrize("other", [{"options": {"routes": "10"}}, {"code": "4567def"}])
-def test_results_of_something_else_are_not_gone_on_with(tmp_path: Path, other: dict[str, object]) -> None:
+def test_results_with_other_options_are_not_gone_on_with(tmp_path: Path) -> None:
     path = tmp_path / "full.json"
     some_results().save(path)
 
     with pytest.raises(BenchError, match="without --resume"):
-        Results.load(path, **{"options": OPTIONS, "code": "0123abc"} | other)  # type: ignore[arg-type]
+        Results.load(path, options={"routes": "10"}, code="0123abc")
+
+
+def test_results_of_another_rhi_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "full.json"
+    results = some_results()
+    for name in ("rhi", "bird"):
+        results.cell("B1", name).add({"last": [0.5]}, 0.1)
+    results.growth["routes rhi 1000"] = {"last": [0.25]}
+    results.save(path)
+
+    found = Results.load(path, options=OPTIONS, code="4567def")
+
+    assert [cell.speaker for cell in found.cells] == ["bird"]
+    assert (found.code, found.growth) == ("4567def", {})
 
 
 def test_cell_is_measured_until_there_are_enough_runs() -> None:

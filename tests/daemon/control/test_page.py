@@ -11,7 +11,7 @@ import pytest
 
 from rhi.daemon.config.models import ApiSettings
 from rhi.daemon.control import page
-from rhi.daemon.control.auth import is_from_another_site
+from rhi.daemon.control.auth import is_from_another_site, is_name_of_a_site
 from rhi.daemon.control.openapi import description
 from rhi.daemon.control.page import HEADERS, PAGE_FILES
 from tests.daemon.control.house import run, running
@@ -124,6 +124,45 @@ def test_order_for_a_page_of_another_site_is_not_carried_out(tmp_path: Path) -> 
             await asyncio.sleep(0)
 
             assert answer == (403, {"error": "a page of another site may not ask this of a browser"})
+            assert house.daemon.controller.overrides == {}
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("host", "is_refused"),
+    [
+        ("rhi", False),
+        ("localhost:9790", False),
+        ("rhi.localhost:9790", False),
+        ("127.0.0.1:9790", False),
+        ("[::1]:9790", False),
+        ("[fe80::1]", False),
+        ("", False),
+        ("www.example.com:9790", True),
+        ("EXAMPLE.COM", True),
+        ("localhost.example.com", True),
+        ("com.", True),
+        ("127.0.0.1.example.com", True),
+    ],
+)
+def test_host_is_local_or_the_name_of_a_site(host: str, is_refused: bool) -> None:
+    assert is_name_of_a_site(host) is is_refused
+
+
+def test_order_over_a_tunnel_by_a_page_whose_name_leads_here_is_not_carried_out(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as house:
+            # what a browser sends after DNS rebinding, over HTTP: nothing in it contradicts itself
+            headers = {"Host": "www.example.com:9790", "Origin": "http://www.example.com:9790"}
+            status, answer = await house.ask(
+                "PUT", "/v1/overrides/dns", {"action": "withdraw"}, {**headers, "Content-Type": "text/plain"}
+            )
+            read, _ = await house.ask("GET", "/v1/status", headers={"Host": "www.example.com:9790"})
+            await asyncio.sleep(0)
+
+            assert status == read == 403
+            assert answer["error"].startswith("Host www.example.com:9790: ")
             assert house.daemon.controller.overrides == {}
 
     run(main())

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from rhi.daemon.config.problems import path_text
 from rhi.daemon.config.sentences import problems_of
-from rhi.daemon.control.auth import is_authorized, is_from_another_site
+from rhi.daemon.control.auth import is_authorized, is_from_another_site, is_name_of_a_site
 from rhi.daemon.control.connection import Guarded
 from rhi.daemon.control.desk import Call, Desk, Refused
 from rhi.daemon.control.endpoints import DOCUMENT_BYTES, ENDPOINTS, JSON, Endpoint
@@ -132,6 +132,10 @@ def _admit(request: web.Request, connection: Guarded) -> None:
     """Refuse who may not ask."""
     if is_from_another_site(request.method, request.headers):
         raise Refused(403, "a page of another site may not ask this of a browser")
+    if connection.token is None and is_name_of_a_site(host := request.headers.get("Host", "")):
+        raise Refused(
+            403, f"Host {host}: without a token ask for localhost, an address, or a name without dots"
+        )
     if connection.token is None or request.match_info.route.name in _WITHOUT_TOKEN:
         return
     if not is_authorized(request.headers.get("Authorization"), connection.token):

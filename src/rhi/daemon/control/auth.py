@@ -3,9 +3,11 @@
 import asyncio
 import hmac
 import pwd
+import re
 import socket
 import struct
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Final
 
 _CREDENTIALS: Final = struct.Struct("iII")
@@ -31,6 +33,20 @@ def is_from_another_site(method: str, headers: Mapping[str, str]) -> bool:
         return site not in ("same-origin", "none") and not is_link
     origin = headers.get("Origin")
     return origin is not None and origin.partition("://")[2] != headers.get("Host", "")
+
+
+def is_name_of_a_site(host: str) -> bool:
+    """Whether a Host header names what anybody may have in the DNS: neither an address nor a local name.
+
+    A browser that was told that name leads here ("DNS rebinding") takes us for the site whose page it shows:
+    nothing else tells such a request from one of our own page.
+    """
+    name = re.sub(r":[0-9]*$", "", host.strip()).lower()
+    try:
+        ip_address(name.strip("[]"))
+    except ValueError:
+        return "." in name and not name.endswith(".localhost")
+    return False
 
 
 def user_of(transport: asyncio.BaseTransport | None) -> str:

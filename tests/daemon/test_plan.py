@@ -3,8 +3,10 @@ from fractions import Fraction
 from typing import Any
 
 from rhi.daemon.config.build import Setup
+from rhi.daemon.config.options import Options
 from rhi.daemon.decision.reconciler import Inputs, Reconciler
 from rhi.daemon.decision.spec import Quota, Service, Verdict
+from rhi.daemon.drains.machine import Pace
 from rhi.daemon.plan import Plan, SessionPlan, make_plan, plan_of_start
 from rhi.health.tcp import TcpCheck
 from rhi.model.attributes import PathAttributes
@@ -124,3 +126,33 @@ def test_plan_of_start_has_all_there_is_and_waits_for_verdicts() -> None:
         "+ check a",
     ]
     assert (made.withdrawals, made.announced) == (0, 0)
+
+
+def test_plan_tells_settings_of_the_daemon_and_which_need_a_restart() -> None:
+    options = Options(complete_within=30.0, reload_limit=Quota(count=1), state_file=None, tables={"api": 1})
+    before = replace(of(service("a", address(1))), options=options)
+    after = replace(
+        before,
+        options=replace(
+            options, pace=Pace(wait=9.0), stop_time=99.0, state_file="/var/lib/rhi/state", tables={"api": 2}
+        ),
+    )
+
+    made = plan(before, after, a=UP)
+
+    assert made.lines() == [
+        "~ drain",
+        "~ stop_time",
+        "! state_file: counts after a restart of the daemon only",
+        "! api: counts after a restart of the daemon only",
+    ]
+    assert not made.is_empty
+    assert made.to_json()["options"] == ["drain", "stop_time"]
+
+
+def test_plan_tells_that_peers_are_watched_after_a_restart_only() -> None:
+    before = of(service("a", address(1)))
+    after = of(service("a", address(1), never_last=True))
+
+    assert plan(before, after, a=UP).restart == ("never_last",)
+    assert plan(after, after, a=UP).restart == plan(after, before, a=UP).restart == ()

@@ -1,12 +1,18 @@
 """Reloads by a signal: in turn with those of the API, and never the end of the daemon."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rhi.daemon import serve
-from tests.daemon.control.house import House, run, running
+from rhi.daemon.app import ReloadRefused
+from rhi.daemon.config.options import Options
+from rhi.daemon.decision.spec import Quota
+from rhi.daemon.drains.machine import Pace
+from tests.daemon.control.house import SETUP, House, make_setup, run, running
+from tests.daemon.decision.build import address, service
 
 
 def problem(house: House) -> str:
@@ -50,5 +56,57 @@ def test_reload_that_fails_by_a_mistake_of_ours_is_an_alarm_and_not_the_last(
             task.cancel()
 
             assert "internal error: ZeroDivisionError('mistake')" in problem(house)
+
+    run(main())
+
+
+def test_reload_takes_over_the_options_that_need_no_restart(tmp_path: Path) -> None:
+    options = Options(
+        complete_within=30.0,
+        reload_limit=Quota(count=0),
+        state_file=None,
+        pace=Pace(wait=77.0),
+        stop_time=99.0,
+    )
+
+    async def main() -> None:
+        async with running(tmp_path, reload_limit=Quota(count=3)) as house:
+            told: list[float] = []
+            house.daemon.on_options.append(lambda changed: told.append(changed.stop_time))
+            await house.decided()
+
+            house.daemon.reload(replace(SETUP, options=options))
+
+            assert told == [99.0]
+            assert house.daemon.controller.pace.wait == 77.0
+            with pytest.raises(ReloadRefused, match="at most 0 may be; give consent"):
+                house.daemon.reload(make_setup())
+
+    run(main())
+
+
+def test_no_reload_once_the_end_has_begun(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as house:
+            await house.decided()
+            leaving = asyncio.create_task(house.daemon.leave("SIGTERM", 20.0))
+            await asyncio.sleep(0)
+
+            assert await house.ask("POST", "/v1/reload") == (409, {"error": "the daemon ends"})
+            await leaving
+
+    run(main())
+
+
+def test_never_last_that_comes_with_a_reload_raises_an_alarm_until_it_goes(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as house:
+            house.daemon.reload(make_setup(service("dns", address(1), never_last=True)), consent=True)
+            found = [alarm.subject for alarm in house.daemon.alarms.all]
+
+            house.daemon.reload(SETUP, consent=True)
+
+            assert found == ["never_last"]
+            assert house.daemon.alarms.all == []
 
     run(main())

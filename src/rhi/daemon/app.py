@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -26,11 +26,11 @@ from rhi.daemon.addresses.parts import OpenKernel
 from rhi.daemon.addresses.telling import Teller
 from rhi.daemon.alarms import Alarms
 from rhi.daemon.config.build import Setup
+from rhi.daemon.config.options import Options
 from rhi.daemon.controller import Controller, Decided
 from rhi.daemon.decision.reconciler import Inputs
-from rhi.daemon.decision.spec import Quota, Verdict
+from rhi.daemon.decision.spec import Verdict
 from rhi.daemon.drains.conductor import Conductor
-from rhi.daemon.drains.machine import Pace
 from rhi.daemon.history import Entry, History
 from rhi.daemon.keeper import Keeper
 from rhi.daemon.leaving import RESERVE, is_host_stopping, late_peers, lead_away
@@ -55,28 +55,11 @@ class ReloadRefused(Exception):
     """A new configuration is not taken although it is right; the message says what it would do."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What concerns the daemon rather than routes.
-
-    Attributes:
-        complete_within: seconds that End-of-RIB waits for first verdicts at most.
-        reload_limit: routes that a reload may withdraw without consent, of those that are announced.
-        state_file: where overrides are kept; None keeps them in memory only.
-        pace: of drains, where nothing else is said.
-    """
-
-    complete_within: float
-    reload_limit: Quota
-    state_file: str | None
-    pace: Pace = field(default_factory=Pace)
-
-
 class Daemon:
     """One configuration at work. Made, used and closed in one event loop.
 
     Attributes:
-        setup: what is in force.
+        setup, options: what is in force.
         controller, history, alarms, runner, pool, conductor: its parts, for those who show them.
         keeper: of the state file; None without one.
         addresses: keeper of the services' addresses on this host.
@@ -84,6 +67,7 @@ class Daemon:
         reloads: how many there were, by what became of them: `applied`, `refused`, `failed`.
         reloading: to be held from reading a file to acting on it.
         before_end: awaited in turn at the end, after the routes have left, with the services that are kept.
+        on_options: called with what a reload has made of the options.
         on_report, on_decision, on_event: called in the event loop with each round of a check, each decision
             and its instant, and each event of a session; must return at once.
     """
@@ -103,14 +87,16 @@ class Daemon:
             SocketOptionError: a peer has a password, and the kernel has no TCP MD5.
         """
         self._loop = asyncio.get_running_loop()
-        self._options = options
+        self.options = options
         self.setup = setup
+        self._is_watching = setup.watches_origins
         self.started_at = self._loop.time()
         self.reloads = {"applied": 0, "refused": 0, "failed": 0}
         self.reloading = asyncio.Lock()
         self.on_report: list[Callable[[Report], None]] = []
         self.on_decision: list[Callable[[Decided, float], None]] = []
         self.on_event: list[Callable[[Event], None]] = []
+        self.on_options: list[Callable[[Options], None]] = []
         self.before_end: list[Callable[[frozenset[str]], Awaitable[object]]] = [self._release_addresses]
         self._ends_at = self.started_at
         self.is_host_stopping = is_host_stopping
@@ -121,14 +107,14 @@ class Daemon:
         self.pool = rhi.Pool(
             setup.router_id,
             dict(setup.peers),
-            observer=_Watcher(self) if _watches(setup) else _Relay(self),
+            observer=_Watcher(self) if self._is_watching else _Relay(self),
             listen=setup.listen,
             dynamic_peers=dict(setup.dynamic_peers),
             complete_within=options.complete_within,
             forwarding_kept=is_forwarding_kept(self.keeper, setup.peers.values()),
         )
         self.controller = Controller(setup, self.pool, self.history, self.alarms, self.clocks, self.keeper)
-        self.controller.pace = options.pace
+        self._take_options(options)
         self.controller.restore()
         self.conductor = Conductor(self.pool, self.controller.drains, setup.peers, self.decide_soon)
         # what drains keep from a peer is known before there are any routes
@@ -136,7 +122,7 @@ class Daemon:
         self.controller.adopt()
         self.runner = Runner(self._take_report)
         self._is_due = False
-        self._is_closed = False
+        self._is_leaving = self._is_closed = False
         self._timer: asyncio.TimerHandle | None = None
         self._look = PeerLook(
             self.pool.flush, lambda: self.setup.peers, self.controller.drains.sessions.established
@@ -198,7 +184,7 @@ class Daemon:
 
     def needs_consent(self, plan: Plan) -> bool:
         """Whether more routes would leave than a reload may take away by itself."""
-        return plan.exceeds(self._options.reload_limit)
+        return plan.exceeds(self.options.reload_limit)
 
     def reload(self, setup: Setup, *, consent: bool = False) -> Plan:
         """Go over to another configuration; returns what that changes.
@@ -207,28 +193,45 @@ class Daemon:
         themselves.
 
         Raises:
-            ReloadRefused: more routes would leave than `reload_limit` allows, and there is no consent.
+            ReloadRefused: more routes would leave than `reload_limit` allows, and there is no consent; or the
+                end has begun.
         """
+        if self._is_leaving:
+            raise ReloadRefused("the daemon ends")
         plan = self.plan(setup)
         if not consent and self.needs_consent(plan):
             text = (
                 f"{plan.withdrawals} of {plan.announced} announced routes would be withdrawn, and without "
-                f"consent at most {self._options.reload_limit} may be"
+                f"consent at most {self.options.reload_limit} may be"
             )
             self.alarms.set("reload", f"refused: {text}")
             self.reloads["refused"] += 1
-            raise ReloadRefused(text)
+            raise ReloadRefused(f"{text}; give consent if it is meant")
         self.controller.forget_checks(set(self.setup.checks) - set(setup.checks))
         self.setup = setup
+        self._take_options(setup.options or self.options)
         self.controller.configure(setup)
         self.conductor.act(setup.peers, allow_reset=consent)
         self._watch_addresses()
         self.runner.configure(setup.checks)
         self.alarms.set("reload", None)
+        self._tell_unwatched()
         self.reloads["applied"] += 1
         self.history.add("reload", "", "; ".join(plan.lines()) or "nothing changes")
         self.decide_soon()
         return plan
+
+    def _take_options(self, options: Options) -> None:
+        self.options = options
+        self.controller.pace = options.pace
+        for tell in self.on_options:
+            tell(options)
+
+    def _tell_unwatched(self) -> None:
+        """Routes of peers are watched from the start of their sessions or not at all."""
+        is_blind = self.setup.watches_origins and not self._is_watching
+        text = "what peers show is watched after a restart only; until then its services keep their addresses"
+        self.alarms.set("never_last", text if is_blind else None)
 
     def reload_failed(self, text: str) -> None:
         """A configuration could not be used: everything stays as it is, and an alarm says so."""
@@ -237,6 +240,7 @@ class Daemon:
 
     async def leave(self, reason: str, time_left: float) -> None:
         """Lead traffic away as services say, and end; `time_left` seconds are the most it may take."""
+        self._is_leaving = True  # from here on nothing new is announced
         deadline = self._ends_at = self._loop.time() + time_left
         keeps = any(each.on_exit is OnExit.KEEP for each in self.setup.specs.services.values())
         is_stopping = keeps and await self.is_host_stopping()
@@ -370,8 +374,3 @@ class _Watcher(_Relay):
     def _is_ours(self, attributes: Mapping[str, Any]) -> bool:
         """Some routers send back what they have from us: our AS number is in the path then."""
         return not self._own_as.isdisjoint(str(attributes.get("as_path", "")).replace("{", "").split())
-
-
-def _watches(setup: Setup) -> bool:
-    """Whether what other origins announce matters to any service."""
-    return any(service.never_last for service in setup.specs.services.values())

@@ -41,6 +41,7 @@ class Plan:
         undecided: names of services that have to wait for verdicts first.
         sessions: peers that change.
         checks: names of checks that come and go.
+        options: settings of the daemon itself that change.
         restart: fields that count only after a new start.
         withdrawals: routes that leave.
         announced: routes that are there now.
@@ -50,6 +51,7 @@ class Plan:
     undecided: tuple[str, ...]
     sessions: tuple[SessionPlan, ...]
     checks: tuple[tuple[str, str], ...]
+    options: tuple[str, ...]
     restart: tuple[str, ...]
     withdrawals: int
     announced: int
@@ -57,7 +59,7 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """It would change nothing."""
-        return not (self.routes or self.sessions or self.checks or self.restart)
+        return not (self.routes or self.sessions or self.checks or self.options or self.restart)
 
     def exceeds(self, limit: Quota) -> bool:
         """Whether more routes would leave than `limit` allows, of those that are announced.
@@ -76,6 +78,7 @@ class Plan:
             hint = " (needs a new session)" if each.action == "reset" else ""
             found.append(f"{signs[each.action]} peer {each.peer}{fields}{hint}")
         found += [f"{sign} check {name}" for sign, name in self.checks]
+        found += [f"~ {name}" for name in self.options]
         found += [f"! {name}: counts after a restart of the daemon only" for name in self.restart]
         return found
 
@@ -96,6 +99,7 @@ class Plan:
                 for each in self.sessions
             ],
             "checks": [{"action": _ACTIONS[sign], "check": name} for sign, name in self.checks],
+            "options": list(self.options),
             "restart": list(self.restart),
             "withdrawals": self.withdrawals,
             "announced": self.announced,
@@ -117,7 +121,8 @@ def make_plan(before: Setup, after: Setup, reconciler: Reconciler, inputs: Input
         undecided=tuple(name for name, each in trial.standings.items() if not each.is_known),
         sessions=_sessions(before.peers, after.peers),
         checks=_checks(before.checks, after.checks),
-        restart=tuple(name for name in _FIXED if getattr(before, name) != getattr(after, name)),
+        options=_options(before, after),
+        restart=_restart(before, after),
         withdrawals=sum(change.after is None for change in outcome.changes),
         announced=announced,
     )
@@ -151,6 +156,25 @@ def _checks(before: Mapping[str, object], after: Mapping[str, object]) -> tuple[
     new = [("+", name) for name in after if name not in before]
     changed = [("~", name) for name in after if name in before and before[name] != after[name]]
     return (*gone, *new, *changed)
+
+
+def _options(before: Setup, after: Setup) -> tuple[str, ...]:
+    if before.options is None or after.options is None:
+        return ()
+    return _different(before.options.at_once, after.options.at_once)
+
+
+def _restart(before: Setup, after: Setup) -> tuple[str, ...]:
+    found = tuple(name for name in _FIXED if getattr(before, name) != getattr(after, name))
+    if after.watches_origins and not before.watches_origins:
+        found += ("never_last",)
+    if before.options is None or after.options is None:
+        return found
+    return found + _different(before.options.at_start, after.options.at_start)
+
+
+def _different(before: Mapping[str, object], after: Mapping[str, object]) -> tuple[str, ...]:
+    return tuple(name for name in before if before[name] != after[name])
 
 
 def _sign(change: Change) -> str:

@@ -9,15 +9,15 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
-from rhi.daemon.app import Daemon, Options, ReloadRefused
+from rhi.daemon.app import Daemon, ReloadRefused
 from rhi.daemon.config.build import BuildError, ReadKey, Setup, build
-from rhi.daemon.config.lifecycle import ENDING_TIME, stop_time
+from rhi.daemon.config.lifecycle import ENDING_TIME
 from rhi.daemon.config.load import load
 from rhi.daemon.config.models import ApiSettings, Config
+from rhi.daemon.config.options import options_of
 from rhi.daemon.config.problems import ConfigError
 from rhi.daemon.config.secrets import read_secret
 from rhi.daemon.control.server import Control
-from rhi.daemon.drains.machine import Pace
 from rhi.daemon.heap import Collector, Settled
 from rhi.daemon.logs import Log
 from rhi.daemon.manager import Manager
@@ -51,7 +51,8 @@ async def serve(file: str, log: Log, signals: Signals, collector: Collector | No
     config, setup = read(file)
     stopped: asyncio.Future[str] = loop.create_future()
     hung_up = asyncio.Event()
-    signals.stop_time = stop_time(config)
+    options = options_of(config)
+    signals.stop_time = options.stop_time
 
     def stop(name: str) -> None:
         if not stopped.done():
@@ -61,8 +62,9 @@ async def serve(file: str, log: Log, signals: Signals, collector: Collector | No
     if signals.stopped_by:
         stop(signals.stopped_by)
     parts = AsyncExitStack()
-    daemon = Daemon(setup, options_of(config), log)
-    manager = Manager(daemon, Notifier.from_environment(), config.complete_within)
+    daemon = Daemon(setup, options, log)
+    daemon.on_options.append(lambda changed: setattr(signals, "stop_time", changed.stop_time))
+    manager = Manager(daemon, Notifier.from_environment(), options.complete_within)
     parts.callback(manager.close)
     signals.close = daemon.pool.close
     signals.on_hang_up = lambda: loop.call_soon_threadsafe(hung_up.set)
@@ -81,16 +83,6 @@ async def serve(file: str, log: Log, signals: Signals, collector: Collector | No
         reloads.cancel()
         async with asyncio.timeout(ENDING_TIME):
             await parts.aclose()
-
-
-def options_of(config: Config) -> Options:
-    """What concerns the daemon itself."""
-    return Options(
-        complete_within=config.complete_within,
-        reload_limit=config.reload_limit,
-        state_file=config.state_file,
-        pace=Pace(**config.drain.model_dump()),
-    )
 
 
 async def reload(daemon: Daemon, file: str) -> None:

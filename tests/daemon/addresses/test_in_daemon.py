@@ -8,8 +8,9 @@ import pytest
 
 from rhi.daemon.addresses.plan import State
 from rhi.daemon.addresses.spec import AddressSpec, Mode, Spot
-from rhi.daemon.app import Daemon, Options
+from rhi.daemon.app import Daemon
 from rhi.daemon.config.load import load
+from rhi.daemon.config.options import Options
 from rhi.daemon.decision.spec import Quota, Service
 from rhi.daemon.history import Entry
 from rhi.model.prefix import to_prefix

@@ -13,9 +13,10 @@ import aiohttp
 from yarl import URL
 
 from rhi.daemon.addresses.kernel import Kernel
-from rhi.daemon.app import Daemon, Options
+from rhi.daemon.app import Daemon
 from rhi.daemon.config.build import Setup
 from rhi.daemon.config.models import ApiSettings
+from rhi.daemon.config.options import Options
 from rhi.daemon.control.server import Control
 from rhi.daemon.decision.spec import Group, Quota, Service
 from rhi.daemon.history import Entry

@@ -8,6 +8,7 @@ from typing import Any
 from rhi.daemon.addresses.spec import DEFAULT_INTERFACE, AddressSpec, Mode
 from rhi.daemon.config.lifecycle import notes, restart_time
 from rhi.daemon.config.models import Action, Adjust, Config, Peer, PeerSettings, ServiceSettings
+from rhi.daemon.config.options import Options, options_of
 from rhi.daemon.config.problems import Problem
 from rhi.daemon.config.secrets import SecretError, read_secret
 from rhi.daemon.decision.spec import (
@@ -43,6 +44,7 @@ class Setup:
         keys: of peers, by the file and the variable of the environment that hold them.
         notes: what is right, and yet may surprise.
         addresses: those that are minded on this host.
+        options: of the daemon itself; None leaves them as they are.
     """
 
     router_id: IPv4Address
@@ -54,6 +56,12 @@ class Setup:
     keys: Mapping[KeyPlace, bytes] = field(default_factory=dict, repr=False, compare=False)
     notes: tuple[str, ...] = ()
     addresses: Mapping[Prefix, AddressSpec] = field(default_factory=dict)
+    options: Options | None = None
+
+    @property
+    def watches_origins(self) -> bool:
+        """Whether what other origins announce matters to any service."""
+        return any(service.never_last for service in self.specs.services.values())
 
 
 class BuildError(Exception):
@@ -100,6 +108,7 @@ def build(config: Config, read_key: ReadKey = read_secret) -> Setup:
         keys=keys,
         notes=tuple(notes(config)),
         addresses=_addresses(config),
+        options=options_of(config),
     )
 
 

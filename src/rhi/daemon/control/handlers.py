@@ -277,7 +277,7 @@ async def reload(desk: Desk, call: Call) -> PlanView:
         try:
             done = desk.daemon.reload(setup, consent=body.consent)
         except ReloadRefused as error:
-            raise Refused(409, f"{error}; give consent if it is meant") from None
+            raise Refused(409, str(error)) from None
         return show_plan(done, needs_consent=desk.daemon.needs_consent(done))
 
 

@@ -302,6 +302,8 @@ class PlanView(View):
     """Services that have to wait for verdicts first."""
     sessions: list[dict[str, Any]]
     checks: list[dict[str, str]]
+    options: list[str]
+    """Settings of the daemon itself that change, such as `drain`."""
     restart: list[str]
     """Fields that count only after a new start of the daemon."""
     withdrawals: int

@@ -185,7 +185,9 @@ def test_explain_policy_damping_and_dwell_say_what_holds_a_service() -> None:
     world.decide(1.0, dns=UP)
 
     dwelling = chain(world)
-    world.decide(31.0)
+    world.now += 9.0
+    later = chain(world)
+    world.decide(22.0)
     world.decide(1.0, dns=DOWN)
     world.decide(1.0, dns=UP)
     damped = chain(world)
@@ -193,6 +195,7 @@ def test_explain_policy_damping_and_dwell_say_what_holds_a_service() -> None:
     assert link(dwelling, "policy").text == "healthy (1 of 1 pass)"
     assert link(dwelling, "policy").data == {"level": "healthy", "policy": "healthy: at least 1"}
     assert link(dwelling, "dwell").text == "stays unhealthy for 29.0 s more"
+    assert link(later, "dwell").text == "stays unhealthy for 20.0 s more"
     assert link(damped, "damping").data["is_suppressed"] is True
     assert link(damped, "damping").text.startswith("held at unhealthy: penalty ")
 

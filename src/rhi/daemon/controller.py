@@ -84,6 +84,7 @@ class Controller:
         store: Store | None = None,
     ) -> None:
         self.reconciler = Reconciler(setup.specs)
+        self._is_warm = warm.is_any_warm(setup.specs)
         self._peers: Collection[str] = setup.peers
         self._verdicts: dict[str, Verdict] = {}
         self._said: dict[str, Override] = {}
@@ -263,6 +264,7 @@ class Controller:
         for name in self.reconciler.specs.groups.keys() - setup.specs.groups.keys():
             self._alarms.set(f"guard {name}", None)
         self.reconciler.configure(setup.specs)
+        self._is_warm = warm.is_any_warm(setup.specs)
         self._shaped_by = []  # a drain of everything concerns other services now
         self._peers = setup.peers
         self._forget_unknown()
@@ -323,7 +325,7 @@ class Controller:
             if not self.drains.advance(self.reconciler, inputs.overrides, now):
                 break
             self._save()
-        if changes and warm.is_any_warm(self.reconciler.specs):
+        if changes and self._is_warm:
             self._save()
         if not self.is_complete and self.reconciler.is_decided:
             self.is_complete = self.drains.sessions.has_begun = True

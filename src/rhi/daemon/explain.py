@@ -17,7 +17,7 @@ from rhi.daemon.addresses.telling import Finding
 from rhi.daemon.decision.overrides import Override
 from rhi.daemon.decision.reconciler import Reconciler
 from rhi.daemon.decision.spec import Service, Sharing, Verdict
-from rhi.daemon.decision.standing import Standing
+from rhi.daemon.decision.standing import Standing, judge
 from rhi.daemon.drains.book import ALL
 from rhi.daemon.drains.machine import Drain, Kind, Target
 from rhi.health.checker import Report
@@ -112,7 +112,9 @@ def _service(service: Service, facts: Facts) -> Iterator[Link]:
     if standing is None:
         yield Link(stage="policy", subject=service.name, text="not asked yet")
         return
-    said = {step.stage: step.text for step in standing.steps}
+    # how much time is left, at this instant rather than at the decision
+    asked = judge(service, facts.verdicts, None, standing.past, facts.now)
+    said = {step.stage: step.text for step in asked.steps}
     yield Link(
         stage="policy",
         subject=service.name,

@@ -1,6 +1,7 @@
 """The daemon as a process: a service that fails and recovers, reloads, and the end."""
 
 import json
+import logging
 import signal
 import socket
 import stat
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rhi.cli import run as run_verb
 from rhi.testing.collector import Collector
 from tests.cli.command import PATIENCE, run, running, wait_for_file
 
@@ -193,3 +195,21 @@ def test_run_looks_for_the_neighbour_on_an_interface(tmp_path: Path) -> None:
     with running("run", str(file)) as child:
         assert "rhi-not-there" in child.complaint("Interface rhi-not-there does not exist")
         assert child.end().code == 0
+
+
+def test_what_the_library_logs_comes_in_the_format_of_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def logs(*arguments: object) -> None:
+        logging.getLogger("rhi").error("configure: no room for so many keys; nothing is changed")
+
+    monkeypatch.setattr("rhi.daemon.serve.serve", logs)
+    file = tmp_path / "rhi.toml"
+    file.write_text(
+        'router_id = "192.0.2.10"\nas_number = 65001\nallow_empty = true\n[log]\nformat = "json"\n'
+    )
+
+    assert run_verb.run([str(file)]) == 0
+
+    (line,) = capfd.readouterr().err.splitlines()
+    assert json.loads(line)["text"] == "configure: no room for so many keys; nothing is changed"

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from rhi.daemon import serve
+from rhi.daemon import app, serve
 from rhi.daemon.app import ReloadRefused
 from rhi.daemon.config.options import Options
+from rhi.daemon.decision.reconciler import Inputs
 from rhi.daemon.decision.spec import Quota
+from rhi.daemon.decision.standing import Standing
 from rhi.daemon.drains.machine import Pace
-from tests.daemon.control.house import SETUP, House, make_setup, run, running
+from tests.daemon.control.house import SETUP, House, SwitchCheck, make_setup, run, running
 from tests.daemon.decision.build import address, service
 
 
@@ -108,5 +110,36 @@ def test_never_last_that_comes_with_a_reload_raises_an_alarm_until_it_goes(tmp_p
 
             assert found == ["never_last"]
             assert house.daemon.alarms.all == []
+
+    run(main())
+
+
+def test_decision_that_fails_by_a_mistake_of_ours_is_an_alarm_and_made_up_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "LOOK_AGAIN", 0.01)
+    setup = make_setup(
+        service("dns", address(1), checks=("dns",)), service("web", address(2), checks=("web",))
+    )
+
+    async def main() -> None:
+        async with running(tmp_path, setup) as house:
+            await house.decided()
+            reconciler = house.daemon.controller.reconciler
+            judge, mistakes = reconciler._judge, [ZeroDivisionError("one"), ZeroDivisionError("two")]
+
+            def broken(name: str, inputs: Inputs, now: float) -> Standing | None:
+                if mistakes:
+                    raise mistakes.pop()
+                return judge(name, inputs, now)
+
+            monkeypatch.setattr(reconciler, "_judge", broken)
+            SwitchCheck.on["dns"] = False
+            await house.until(lambda: len(reconciler.routes) == 1)
+            await house.until(lambda: not house.daemon.alarms.all)
+
+            told = [entry.text for entry in house.logged if entry.subject == "decision"]
+            assert "internal error: ZeroDivisionError('two')" in told[0]
+            assert told[-1].startswith("over: ")
 
     run(main())

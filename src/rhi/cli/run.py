@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 
 from rhi.cli.arguments import Parser, one_sentence
 from rhi.cli.check import missing, refuse
@@ -36,6 +37,8 @@ def run(words: list[str]) -> int:
     except ConfigError as error:
         return refuse(error.problems)
     log = Log(config.log.format, config.log.level)
+    handler = log.handler()
+    logging.getLogger().addHandler(handler)
     try:
         with one_sentence(PROG), Signals(lambda text: complain(f"{PROG}: {text}")) as signals:
             asyncio.run(serve(arguments.config, log, signals, gc))
@@ -43,5 +46,6 @@ def run(words: list[str]) -> int:
         complain(f"{PROG}: something did not end in time")
         return 1
     finally:
+        logging.getLogger().removeHandler(handler)
         log.close()
     return 0

@@ -10,6 +10,7 @@ once; the sessions have their own thread, so that nothing here delays a keepaliv
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -43,6 +44,10 @@ from rhi.health.checker import Report
 from rhi.health.runner import Runner
 from rhi.model.events import Event, RoutesMissed, SessionDown, SessionUp
 
+_log = logging.getLogger("rhi")
+
+# Seconds from a decision that fails by a mistake of ours to one that goes by all there is.
+LOOK_AGAIN: Final = 5.0
 # Seconds that the end waits for the state file.
 KEEP_TIME: Final = 2.0
 # Seconds that taking them away may take.
@@ -124,6 +129,7 @@ class Daemon:
         self._is_due = False
         self._is_leaving = self._is_closed = False
         self._timer: asyncio.TimerHandle | None = None
+        self._look_again: asyncio.TimerHandle | None = None
         self._look = PeerLook(
             self.pool.flush, lambda: self.setup.peers, self.controller.drains.sessions.established
         )
@@ -261,9 +267,9 @@ class Daemon:
         if self._is_closed:
             return
         self._is_closed = True
-        if self._timer is not None:
-            self._timer.cancel()
-        self._settling.cancel()
+        for handle in (self._timer, self._look_again, self._settling):
+            if handle is not None:
+                handle.cancel()
         self.conductor.close()
         # first what others see, then what is only ours
         await self._loop.run_in_executor(None, self.pool.close, message, keep_routes)
@@ -289,6 +295,24 @@ class Daemon:
         self._is_due = False
         if self._is_closed:
             return
+        try:
+            self._bring_about()
+        except Exception as error:
+            # a mistake of ours must neither pass unseen nor be the last decision; what it has left undone is
+            # not known, so all there is is looked at a little later, and meanwhile whatever is new
+            _log.exception("a decision has failed")
+            self.alarms.set("decision", f"internal error: {error!r}; what is announced may be out of date")
+            if self._look_again is None:
+                self._look_again = self._loop.call_later(LOOK_AGAIN, self._decide_all)
+
+    def _decide_all(self) -> None:
+        self._look_again = None
+        self.controller.distrust()
+        self._decide()
+        if self._look_again is None:
+            self.alarms.set("decision", None)
+
+    def _bring_about(self) -> None:
         decided = self.controller.decide()
         self.conductor.act(self.setup.peers)
         self.addresses.decided(decided.changes, decided.wishes)

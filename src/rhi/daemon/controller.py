@@ -304,6 +304,15 @@ class Controller:
             self._touched.services.update(_different(before, self._in_force))
         return self._in_force
 
+    def distrust(self) -> None:
+        """A decision has failed half-way: have the next look at everything, and say all routes again."""
+        self.reconciler.distrust()
+        for prefix, address in self.reconciler.addresses.items():
+            if address.attributes is None:
+                self._routes.withdraw(prefix)
+            else:
+                self._routes.announce(prefix, address.attributes)
+
     def decide(self) -> Decided:
         """Bring the routes to what they should be now."""
         now = self._clocks().monotonic

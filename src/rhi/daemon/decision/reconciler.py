@@ -185,6 +185,10 @@ class Reconciler:
         self._form_groups()
         self._is_new = True
 
+    def distrust(self) -> None:
+        """Go by no hint at the next decision."""
+        self._is_new = True
+
     def decide(self, inputs: Inputs, now: float, touched: Touched | None = None) -> Outcome:
         """What is to be announced at `now`, as changes to what was announced after the last call.
 

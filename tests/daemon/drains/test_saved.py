@@ -11,6 +11,7 @@ from rhi.daemon.state import Clocks
 
 NOW = Clocks(monotonic=1000.0, wall=1_700_000_000.0)
 instants = st.integers(0, 2000).map(float)
+past = st.integers(0, 1000).map(float)
 drains = st.builds(
     Drain,
     target=st.builds(Target, st.sampled_from([Kind.SERVICE, Kind.PEER]), st.text(min_size=1))
@@ -26,7 +27,7 @@ drains = st.builds(
         st.builds(
             Step,
             state=st.sampled_from(State),
-            at=instants,
+            at=past,
             text=st.text(),
             behind=st.dictionaries(st.text(), st.text(), max_size=2),
         ),
@@ -76,3 +77,20 @@ def test_overrides_come_back_under_another_clock_without_those_that_are_over() -
 def test_nonsense_is_refused_with_errors_that_are_expected(document: object) -> None:
     with pytest.raises((ValueError, TypeError, KeyError, AttributeError)):
         decode_drains(document, NOW)
+
+
+def test_what_was_withdrawn_stays_so_when_the_clock_lags_after_a_start_of_the_host() -> None:
+    lagging = Clocks(monotonic=5.0, wall=NOW.wall - 86_400.0)
+    word = Override(action=Action.DRAIN, reason="kernel", by="ann", at=900.0, until=1900.0, drain_time=30.0)
+    steps = (Step(state=State.MARKED, at=900.0, text=""), Step(state=State.AGING, at=950.0, text=""))
+    drain = Drain(
+        target=Target(Kind.SERVICE, "dns"), pace=Pace(age=5.0), reason="", by="", until=1900.0, steps=steps
+    )
+
+    override = decode_overrides(encode_overrides({"dns": word}, NOW), lagging)["dns"]
+    (found,) = decode_drains(encode_drains([drain], NOW), lagging)
+
+    assert (override.at, override.until) == (5.0, 1005.0)
+    assert [step.at for step in found.steps] == [-45.0, 5.0]
+    assert found.until == 955.0
+    assert found.next_at() == 10.0

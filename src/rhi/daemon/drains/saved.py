@@ -1,7 +1,11 @@
-"""Overrides and drains as the state file keeps them: JSON, with times of day for instants."""
+"""Overrides and drains as the state file keeps them: JSON, with times of day for instants.
+
+A host may start with a clock that lags. Nothing in the file has happened later than now, so each entry is
+read as if its last instant were now at the latest: what was withdrawn stays so.
+"""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from rhi.daemon.decision.overrides import Action, Override
@@ -33,12 +37,13 @@ def decode_overrides(document: Any, clocks: Clocks) -> dict[str, Override]:
     """
     found = {}
     for name, entry in document.items():
+        then = _not_before(entry["at"], clocks)
         override = Override(
             action=Action(entry["action"]),
             reason=str(entry["reason"]),
             by=str(entry["by"]),
-            at=clocks.to_monotonic(float(entry["at"])),
-            until=_monotonic(entry["until"], clocks),
+            at=then.to_monotonic(float(entry["at"])),
+            until=_monotonic(entry["until"], then),
             drain_time=float(entry["drain_time"]),
             is_forced=bool(entry["is_forced"]),
         )
@@ -85,6 +90,7 @@ def decode_drains(document: Any, clocks: Clocks) -> list[Drain]:
 
 def _drain(entry: Any, clocks: Clocks) -> Drain:
     deadline = entry["pace"]["deadline"]
+    clocks = _not_before(max((step["at"] for step in entry["steps"]), default=0.0), clocks)
     steps = tuple(
         Step(
             state=State(step["state"]),
@@ -112,6 +118,11 @@ def _drain(entry: Any, clocks: Clocks) -> Drain:
         message=str(entry["message"]),
         steps=steps,
     )
+
+
+def _not_before(time_of_day: Any, clocks: Clocks) -> Clocks:
+    """The clocks, with a time of day that is not earlier than that of something that has happened."""
+    return replace(clocks, wall=max(clocks.wall, float(time_of_day)))
 
 
 def _wall(instant: float | None, clocks: Clocks) -> float | None:

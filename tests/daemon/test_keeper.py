@@ -162,3 +162,27 @@ def test_keeper_knows_whether_the_host_has_started_anew(disk: Disk, monkeypatch:
         assert not Keeper(disk, clocks, print).is_same_boot
 
     run(main())
+
+
+def test_keeper_tells_of_a_section_that_cannot_be_made_and_tries_again(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "RETRY", 0.01)
+    told: list[str | None] = []
+
+    async def main() -> None:
+        kept = Keeper(disk, clocks, told.append)
+        found: list[object] = [object()]  # no JSON
+        kept.keep("numbers", lambda _: found.copy)
+        kept.changed()
+        assert not await kept.saved(PATIENCE)
+
+        found[:] = [1]
+        async with asyncio.timeout(PATIENCE):
+            while told[-1] is not None:
+                await asyncio.sleep(0.005)
+        await kept.close(PATIENCE)
+
+    run(main())
+    assert "internal error: TypeError" in str(told[0])
+    assert disk.load().sections == {"numbers": [1]}

@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, TypeVar
 
 from rhi.daemon.state import Clocks, Saved, StateError, StateFile, boot_id
-from rhi.health.threads import Threads
+from rhi.health.threads import NoThreadError, Threads
 
 T = TypeVar("T")
 
 # Seconds from a change to the writing of it, together with others.
 DELAY: Final = 0.05
-# Writing takes this part of the time at most.
+# Writing takes this part of the time at most, unless a disk is so slow that this would be longer than RETRY.
 SHARE: Final = 0.1
 # Seconds until what could not be written is tried again.
 RETRY: Final = 10.0
@@ -161,7 +161,7 @@ class Keeper(Sections):
                 began = self._loop.time()
                 await self._write()
                 took = self._loop.time() - began
-                await asyncio.sleep(RETRY if self._has_failed else took / SHARE)
+                await asyncio.sleep(RETRY if self._has_failed else min(took / SHARE, RETRY))
         finally:
             self._task = None
 
@@ -169,9 +169,12 @@ class Keeper(Sections):
         wanted = self._wanted
         try:
             await self._threads.run(_KEY, self.prepare())
+        except NoThreadError:
+            raise asyncio.CancelledError from None  # before it had begun
         except StateError as error:
-            self._has_failed = True
-            self._report(str(error))
+            self._fail(str(error))
+        except Exception as error:  # a mistake of ours: nobody waits for the task, so nobody would know
+            self._fail(f"state file {self.file.path}: cannot be written: internal error: {error!r}")
         else:
             self._written = wanted
             if self._has_failed:
@@ -179,3 +182,7 @@ class Keeper(Sections):
                 self._report(None)
         news, self._news = self._news, asyncio.Event()
         news.set()
+
+    def _fail(self, text: str) -> None:
+        self._has_failed = True
+        self._report(text)

@@ -120,7 +120,7 @@ def _row(
 ) -> str:
     cell = results.cell(experiment.NUMBER, name)
     # what takes long is not measured as often as the others
-    fields = [TITLES[name], f"{cell.runs}, slow" if cell.is_slow else str(cell.runs)]
+    fields = [TITLES[name], f"{cell.runs}, slow" if cell.is_slow and cell.runs else str(cell.runs)]
     for measure in measures:
         value = _value(results, experiment, name, measure)
         if value is None:

@@ -18,6 +18,7 @@ from rhi.testing.collector import Collector
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*DOCUMENTS, *sorted((ROOT / "docs").glob("*/*.md"))]
 DOCUMENTS += sorted((ROOT / "docs" / "routers").glob("*.md"))
 # Those whose examples in Python are programs.
 WITH_PROGRAMS = ["README.md", "docs/library.md", "docs/architecture.md"]
@@ -121,12 +122,29 @@ def test_docs_hold_commands_of_each_verb() -> None:
     assert {param.values[0][0] for param in COMMANDS} == set(VERBS)  # type: ignore[index]
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
-def test_docs_links_lead_to_files(path: Path) -> None:
-    text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
-    links = re.findall(r"\]\(([^)#]+)", text)
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_docs_links_lead_to_files_and_headings(path: Path) -> None:
+    text = without_blocks(path)
+    links = re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)", text)
 
-    assert [link for link in links if "://" not in link and not (path.parent / link).exists()] == []
+    dead = []
+    for link, anchor in links:
+        target = path.parent / link if link else path
+        if "://" in link:
+            continue
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            dead.append(f"{link}#{anchor}")
+    assert dead == []
+
+
+def without_blocks(path: Path) -> str:
+    return re.sub(r"^ *```.*?^ *```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(path: Path) -> set[str]:
+    """What a page's headings are called in links."""
+    headings = re.findall(r"^#+ (.*)$", without_blocks(path), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)

@@ -25,7 +25,7 @@ def members(
             "last": frozenset(),
             "lately": frozenset(),
             "failed_at": dict.fromkeys([A, B, C, D], 0.0) | (failed_at or {}),
-            "kept": frozenset(),
+            "kept": {},
             "is_shared": True,
             "ordered": frozenset(),
             "forced": frozenset(),
@@ -52,7 +52,7 @@ def test_guard_keeps_as_many_as_the_floor_asks_and_those_that_failed_last() -> N
 def test_guard_goes_on_keeping_what_it_kept() -> None:
     group = Group(name="g", floor=Quota(count=1))
 
-    guarded = guard(group, members([A, B], [], {A: 1.0, B: 3.0}, kept=frozenset([A])), (), 5.0)
+    guarded = guard(group, members([A, B], [], {A: 1.0, B: 3.0}, kept={A: RATE}), (), 5.0)
 
     assert guarded.kept == {A: FLOOR}
 
@@ -143,3 +143,14 @@ def test_guard_counts_what_stays_as_the_last_origin_towards_the_floor_and_as_fai
 
     assert apart.kept == {B: FLOOR}
     assert together.kept == {A: SUSPICION, B: SUSPICION}
+
+
+def test_guard_names_the_same_rule_for_each_address_when_it_is_asked_again() -> None:
+    group = Group(name="g", floor=Quota(count=1), max_withdrawals=0)
+    failed_at = {A: 1.0, B: 3.0, C: 2.0}
+
+    first = guard(group, members([A, B, C], [], failed_at, kept={A: FLOOR}), (), 5.0)
+    again = guard(group, members([A, B, C], [], failed_at, kept=first.kept), (), 5.0)
+
+    assert first.kept == {A: FLOOR, B: RATE, C: RATE}
+    assert again == first

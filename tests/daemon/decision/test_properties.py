@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from rhi.daemon.decision.overrides import Action
 from rhi.daemon.decision.reconciler import Inputs, Outcome, Reconciler
@@ -92,8 +92,15 @@ class Histories(RuleBasedStateMachine):
         self.world = World(service("a", address(1), min_up=MIN_UP, min_down=MIN_DOWN))
         self.changed_at: dict[str, tuple[int | None, float]] = {}
 
+    @initialize(configuration=configurations(), is_up=st.booleans())
+    def begin(self, configuration: Specs, is_up: bool) -> None:
+        """Most of what guards do they do to what is announced."""
+        self.reload(configuration)
+        if is_up:
+            self.decide(**dict.fromkeys([*CHECKS, *NAMES], UP))
+
     def decide(self, after: float = 0.0, /, **verdicts: Verdict) -> Outcome:
-        """Decide; no floor that was held is broken, unless by force."""
+        """Decide; no dwell is cut short, and no floor that was held is broken, unless by force."""
         reconciler = self.world.reconciler
         before = self.world.announced
         outcome = self.world.decide(after, **verdicts)
@@ -102,6 +109,7 @@ class Histories(RuleBasedStateMachine):
             forced = {str(prefix) for prefix in reconciler.addresses if self.is_forced(prefix)}
             held = len(own & before - forced)
             assert len(own & self.world.announced) >= min(group.floor.of(len(own)), held)
+        self.no_level_changes_faster_than_its_dwell()
         return outcome
 
     def group_of(self, prefix: Prefix) -> str:
@@ -115,9 +123,22 @@ class Histories(RuleBasedStateMachine):
             reconciler.standings[name].is_forced for name in reconciler.services_of(prefix)
         )
 
-    @rule(check=st.sampled_from([*CHECKS, *NAMES]), verdict=st.sampled_from(Verdict))
+    @rule(check=st.sampled_from([*CHECKS, *NAMES]), verdict=st.sampled_from([*Verdict, UP, DOWN, DOWN]))
     def verdict(self, check: str, verdict: Verdict) -> None:
         self.decide(**{check: verdict})
+
+    @rule(gap=st.sampled_from([0.0, 0.4, 3.0]), but=st.sampled_from(["", *CHECKS]))
+    def fall(self, gap: float, but: str) -> None:
+        """All fail, or all but one, one after the other, until dwell lets go of the last."""
+        for check in [*CHECKS, *NAMES]:
+            if check != but:
+                self.decide(gap, **{check: DOWN})
+        self.decide(MIN_UP)
+
+    @rule()
+    def rise(self) -> None:
+        self.decide(**dict.fromkeys([*CHECKS, *NAMES], UP))
+        self.decide(MIN_DOWN)
 
     @rule(seconds=st.floats(0.0, 20.0))
     def time(self, seconds: float) -> None:
@@ -171,7 +192,6 @@ class Histories(RuleBasedStateMachine):
     def asking_again_changes_nothing(self) -> None:
         assert self.decide().changes == ()
 
-    @invariant()
     def no_level_changes_faster_than_its_dwell(self) -> None:
         for name, standing in self.world.reconciler.standings.items():
             level, at = self.changed_at.get(name, (None, 0.0))

@@ -19,6 +19,7 @@ from rhi.model.prefix import Prefix
 SUSPICION: Final = "all at once"
 FLOOR: Final = "floor"
 RATE: Final = "rate"
+_RANKS: Final = {FLOOR: 0, RATE: 1, SUSPICION: 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ class Members:
         last: those that are like these, but stay, or come back, since nobody else announces them.
         lately: those that have left because they failed, less than `suspect_within` ago.
         failed_at: for each of these three, since when.
-        kept: those that the guard kept at the last decision.
+        kept: those that the guard kept at the last decision, and the rule that kept each.
         is_shared: they belong to more than one service.
         ordered: those of them that an operator wants withdrawn.
         forced: those among these that no guard may keep.
@@ -44,7 +45,7 @@ class Members:
     last: frozenset[Prefix]
     lately: frozenset[Prefix]
     failed_at: Mapping[Prefix, float]
-    kept: frozenset[Prefix]
+    kept: Mapping[Prefix, str]
     is_shared: bool
     ordered: frozenset[Prefix]
     forced: frozenset[Prefix]
@@ -133,11 +134,14 @@ def _too_many(group: Group, leaving: list[Prefix], gone: int) -> list[Prefix]:
 
 
 def _in_order(members: Members, leaving: Collection[Prefix]) -> list[Prefix]:
-    """Those to keep first in front: kept already, so that nothing flaps; then those that failed last."""
+    """Those to keep first in front: kept already, so that nothing flaps; then those that failed last.
+
+    Those of the floor before others that are kept, so that asking again names the same rule for each.
+    """
     return sorted(
         leaving,
         key=lambda prefix: (
-            prefix not in members.kept,
+            _RANKS.get(members.kept.get(prefix, ""), len(_RANKS)),
             -members.failed_at[prefix],
             prefix.family.afi,
             prefix.packed,

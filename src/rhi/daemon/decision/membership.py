@@ -139,7 +139,7 @@ class Membership:
             last=frozenset(self._last),
             lately=lately,
             failed_at={prefix: each.failed_at for prefix, each in concerned.items()},
-            kept=frozenset(self.guarded.kept),
+            kept=self.guarded.kept,
             is_shared=_is_shared(concerned.values()),
             ordered=frozenset(prefix for prefix, wish in wishes.items() if wish.is_ordered),
             forced=frozenset(prefix for prefix, wish in wishes.items() if wish.is_forced),

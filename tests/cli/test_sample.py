@@ -1,10 +1,12 @@
 """`rhi sample` as a command: what it prints and what it refuses."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from rhi.cli import sample
+from tests.cli.command import COMMAND
 
 CONFIG = """
 router_id = "192.0.2.10"
@@ -86,3 +88,17 @@ def test_sample_without_peers_is_one_sentence(tmp_path: Path, capfd: pytest.Capt
     said = refusal(capfd, "frr", "--config", str(file))
 
     assert said == f"{file}: peers: there are none, so no router has a side of it\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [["sample", "bird", "--config"], ["check", "--schema"], ["check"]])
+def test_verbs_that_only_print_say_when_they_cannot(words: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "rhi.toml"
+    file.write_text(CONFIG.replace('password_file = "/nonexistent/key"\n', ""))
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*COMMAND, *words, str(file)], stdout=full, stderr=subprocess.PIPE, timeout=30, check=False
+        )
+
+    reason = "rhi: standard output cannot be written to: No space left on device\n"
+    assert (done.returncode, done.stderr.decode()) == (1, reason)

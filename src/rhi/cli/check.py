@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 
 from rhi.cli.arguments import Parser
-from rhi.cli.output import complain
+from rhi.cli.output import complain, write_lines, write_text
 
 PROG = "rhi check"
 
@@ -28,18 +28,15 @@ def run(words: list[str]) -> int:
     except ModuleNotFoundError as error:
         return missing(PROG, error)
     if arguments.schema:
-        print(json.dumps(schema(), indent=2))
-        return 0
+        return 0 if write_text(json.dumps(schema(), indent=2) + "\n") else 1
     if arguments.config is None:
         arguments_parser.error("CONFIG missing")
     try:
         _, setup = read(arguments.config)
     except ConfigError as error:
         return refuse(error.problems)
-    for note in setup.notes:
-        print(f"{arguments.config}: note: {note}")
-    print(f"{arguments.config}: is right")
-    return 0
+    lines = [*(f"note: {note}" for note in setup.notes), "is right"]
+    return 0 if write_lines(f"{arguments.config}: {line}" for line in lines) else 1
 
 
 def refuse(problems: Iterable[str]) -> int:

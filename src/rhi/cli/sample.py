@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rhi.cli.arguments import Parser, fail
 from rhi.cli.check import missing, refuse
+from rhi.cli.output import write_text
 from rhi.errors import RhiError
 from rhi.model.wording import shown
 from rhi.net.endpoint import PeerAddress
@@ -53,8 +54,8 @@ def run(words: list[str]) -> int:
             raise ConfigError(arguments.config, error.problems, {}) from None
     except ConfigError as error:
         return refuse(error.problems)
-    print("\n".join(RENDERERS[arguments.router](session) for session in sessions), end="")
-    return 0
+    text = "\n".join(RENDERERS[arguments.router](session) for session in sessions)
+    return 0 if write_text(text) else 1
 
 
 def _check_name(what: str, name: str, known: Sequence[str]) -> None:

@@ -3,7 +3,16 @@
 from typing import Final
 
 from rhi.daemon.routers.session import SECRET, Session
-from rhi.daemon.routers.text import PATHS, at_link, cannot, head, hints, neighbour_lines, prefix_list
+from rhi.daemon.routers.text import (
+    PATHS,
+    RESTART_MINUTES,
+    at_link,
+    cannot,
+    head,
+    hints,
+    neighbour_lines,
+    prefix_list,
+)
 
 _WORDS: Final = {4: "ip", 6: "ipv6"}
 
@@ -62,8 +71,11 @@ def _neighbour(session: Session) -> list[str]:
         ttl="ttl maximum-hops 1",
         restart="graceful-restart-helper",
     )
-    limit = f"maximum-routes {session.limit(*session.families)}"
-    return [*first, *(f"{neighbor} {each}" for each in [*options, limit])]
+    limit = [
+        f"maximum-routes {session.limit(*session.families)}",
+        f"idle-restart-timer {RESTART_MINUTES * 60}",
+    ]
+    return [*first, *(f"{neighbor} {each}" for each in [*options, *limit])]
 
 
 def _family(session: Session, family: int) -> list[str]:

@@ -12,6 +12,7 @@ def render(session: Session) -> str:
         *cannot(session, roles=True, ports=True, next_hops=False, unnumbered=False),
         *hints(session, multihop="multihop=yes", bfd="use-bfd=yes"),
         "Release 7.20 and later; before, as and router-id stand in the connection.",
+        "Above the limit no more is taken until /routing/bgp/session/clear.",
     ]
     if session.role_strict:
         notes.append("Not here: to insist on our role.")

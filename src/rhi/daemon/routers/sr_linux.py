@@ -34,6 +34,8 @@ def _notes(session: Session) -> list[str]:
         ),
         "Release 24.3 and later; before, it is `match prefix-set` without `prefix`.",
         "On some platforms `multipath maximum-paths` is `multipath ebgp maximum-paths`.",
+        "In later releases `prefix-limit` is `prefix-limit-received`.",
+        "Above the limit the session ends for good, unless the timer prefix-limit-restart-timer is set.",
     ]
     if session.ttl_security:
         notes.append("Not here: TTL security; with ttl_security at our end alone no session comes up.")

@@ -240,6 +240,11 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
         "leave source out",
     ),
     (
+        {"service": check_of("tcp", 'address = "192.0.2.1"\nport = 1\ninterface = "eth9"')},
+        "check-interface",
+        "error: check web/tcp: there is no interface eth9; correct its name, or leave interface out",
+    ),
+    (
         {"host": system(open_files=100)},
         "open-files",
         "warning: limits: 100 open files are fewer than the 152 that 0 checks and 1 peers may take; raise "

@@ -41,7 +41,6 @@ def test_session_of_a_plain_peer_has_its_family_only() -> None:
     assert (found.router, found.router_id, found.router_as) == ("192.0.2.1", "192.0.2.1", "65000")
     assert found.families == (4,)
     assert found.waits
-    assert not found.dials
     assert lines(found) == [("203.0.113.53/32", 32)]
 
 
@@ -137,7 +136,6 @@ def test_session_of_a_prefix_has_a_router_that_connects() -> None:
     (found,) = sessions({"dynamic_peers": {"192.0.2.0/24": {}}, "listen": ["192.0.2.10:179"]})
 
     assert (found.host, found.router, found.router_id) == ("192.0.2.10", "ROUTER_ADDRESS", "ROUTER_ID")
-    assert found.dials
     assert not found.waits
 
 

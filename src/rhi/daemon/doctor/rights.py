@@ -156,9 +156,14 @@ def _checks(setup: Setup, system: System) -> Iterator[Finding]:
                     "file-unreadable", subject, f"{field} {path}: {why}", f"let user {system.user} read it"
                 )
         yield from _ADVICE[check.type](subject, check, system) if check.type in _ADVICE else ()
-        source = getattr(check, "source", None)
-        if source is not None:
+        if getattr(check, "source", None) is not None:
             yield from _source(subject, check, system)
+        interface = getattr(check, "interface", None)
+        if interface is not None and interface not in system.interfaces:
+            yield error(
+                "check-interface", subject, f"there is no interface {interface}",
+                "correct its name, or leave interface out",
+            )  # fmt: skip
 
 
 def _source(subject: str, check: Any, system: System) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from typing import Final
 
 from rhi.core.export import compile_filter
 from rhi.daemon.config.build import BuildError, all_parameters, key_settings, no_key
-from rhi.daemon.config.models import Config, Peer
+from rhi.daemon.config.models import Config
 from rhi.daemon.config.problems import Problem
 from rhi.model.parameters import Parameters, Role
 from rhi.model.prefix import FAMILY_OF_VERSION, Family, IPNetwork, Prefix, to_network
@@ -64,7 +64,6 @@ class Session:
         host_as: ours.
         host_port: where the router may connect to; None if we do not listen.
         router_port: where we connect to.
-        dials: the router has to connect, because we only wait.
         families: versions of IP that routes are exchanged of.
         entries: our routes, by family.
         hears: it should tell us who else announces our routes.
@@ -85,7 +84,6 @@ class Session:
     host_as: int
     host_port: int | None
     router_port: int
-    dials: bool
     families: tuple[int, ...]
     entries: Mapping[int, tuple[Entry, ...]]
     hears: bool
@@ -163,7 +161,6 @@ def peer_names(config: Config) -> list[str]:
 def _session(
     config: Config, table: str, name: str, parameters: Parameters, word: str, find_source: FindSource
 ) -> Session:
-    peer: Peer = getattr(config, table)[name]
     end = _end(table, name)
     version = 6 if isinstance(end, PeerInterface) else _version(end, name)
     is_open = parameters.multiprotocol or isinstance(end, PeerInterface)
@@ -173,7 +170,7 @@ def _session(
     host, is_guess = _host(parameters, end, listening, find_source)
     router = ROUTER_ADDRESS if end is None else str(end.address) if isinstance(end, PeerAddress) else ""
     has_zone = isinstance(end, PeerInterface) or (isinstance(end, PeerAddress) and end.zone is not None)
-    settings = key_settings(config, peer)
+    settings = key_settings(config, getattr(config, table)[name])
     return Session(
         peer=name,
         name=word,
@@ -187,7 +184,6 @@ def _session(
         host_as=parameters.as_number,
         host_port=None if listening is None else listening.port,
         router_port=parameters.port,
-        dials=parameters.passive or table == "dynamic_peers",
         families=tuple(family for family in entries if entries[family]),
         entries=entries,
         hears=any(service.never_last for service in config.services.values()),

@@ -142,6 +142,16 @@ def test_demo_service_fails_when_it_is_told_to(is_healthy: bool, status: int) ->
             assert connection.getresponse().status == status
 
 
+def test_demo_service_says_nothing_of_a_probe_that_gave_up(capfd: pytest.CaptureFixture[str]) -> None:
+    with closing(Service()) as service:
+        try:
+            raise ConnectionResetError
+        except ConnectionResetError:
+            service._server.handle_error(None, ("127.0.0.1", 1))
+
+    assert capfd.readouterr().err == ""
+
+
 def test_demo_as_a_command_shows_all_and_ends_by_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

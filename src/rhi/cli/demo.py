@@ -24,7 +24,7 @@ DNS, WEB = "192.0.2.53", "192.0.2.80"
 GRACEFUL_SHUTDOWN: Final = "65535:0"
 DRAIN_WAIT: Final = 1.0
 # For all steps together; with the end of the daemon the demo takes under 30 s whatever happens.
-PATIENCE: Final = 12.0
+PATIENCE: Final = 17.0
 # How long the web service works, and fails, for those who look at the page.
 KEPT_FOR: Final = 10.0
 

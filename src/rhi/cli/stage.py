@@ -56,6 +56,13 @@ class DemoError(RhiError):
     """The demo cannot go on; one sentence."""
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    """Says nothing of clients that have gone away, as a probe does after its time-out."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing."""
+
+
 class Service:
     """A small HTTP service that can be told to fail."""
 
@@ -72,7 +79,7 @@ class Service:
             def log_message(self, format: str, *args: object) -> None:
                 """Say nothing."""
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 

@@ -7,7 +7,7 @@ from rhi.daemon.config.options import Options
 from rhi.daemon.decision.reconciler import Inputs, Reconciler
 from rhi.daemon.decision.spec import Quota, Service, Verdict
 from rhi.daemon.drains.machine import Pace
-from rhi.daemon.plan import Plan, SessionPlan, make_plan, plan_of_start
+from rhi.daemon.plan import SHOWN, Plan, SessionPlan, make_plan, plan_of_start
 from rhi.health.tcp import TcpCheck
 from rhi.model.attributes import PathAttributes
 from rhi.model.parameters import Parameters
@@ -156,3 +156,13 @@ def test_plan_tells_that_peers_are_watched_after_a_restart_only() -> None:
 
     assert plan(before, after, a=UP).restart == ("never_last",)
     assert plan(after, after, a=UP).restart == plan(after, before, a=UP).restart == ()
+
+
+def test_summary_of_a_plan_stays_short_however_much_changes() -> None:
+    before = of(service("a", *(f"198.51.100.{number}" for number in range(200))))
+
+    made = plan(before, of(service("a", address(1))), a=UP)
+
+    assert len(made.lines()) == 201
+    assert made.summary().split("; ") == [*made.lines()[:SHOWN], f"and {201 - SHOWN} more"]
+    assert plan(before, before, a=UP).summary() == "nothing changes"

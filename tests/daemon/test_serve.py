@@ -143,3 +143,20 @@ def test_decision_that_fails_by_a_mistake_of_ours_is_an_alarm_and_made_up_for(
             assert told[-1].startswith("over: ")
 
     run(main())
+
+
+def test_history_of_a_large_reload_stays_small(tmp_path: Path) -> None:
+    many = make_setup(service("dns", *(f"198.51.100.{number}" for number in range(200))))
+
+    async def main() -> None:
+        async with running(tmp_path, many) as house:
+            await house.decided()
+
+            plan = house.daemon.reload(make_setup(service("web", address(1))), consent=True)
+
+            (text,) = [entry.text for entry in house.logged if entry.kind == "reload"]
+            assert len(plan.lines()) > 200
+            assert text == plan.summary()
+            assert len(text) < 1000
+
+    run(main())

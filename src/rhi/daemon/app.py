@@ -223,7 +223,7 @@ class Daemon:
         self.alarms.set("reload", None)
         self._tell_unwatched()
         self.reloads["applied"] += 1
-        self.history.add("reload", "", "; ".join(plan.lines()) or "nothing changes")
+        self.history.add("reload", "", plan.summary())
         self.decide_soon()
         return plan
 

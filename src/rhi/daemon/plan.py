@@ -12,6 +12,8 @@ from rhi.model.attributes import PathAttributes
 from rhi.model.parameters import SESSION_FIELDS, Parameters
 from rhi.model.sent import address_order
 
+# Lines of a plan that history keeps of it.
+SHOWN: Final = 20
 # Given only when the daemon starts.
 _FIXED: Final = ("router_id", "listen", "dynamic_peers")
 
@@ -81,6 +83,12 @@ class Plan:
         found += [f"~ {name}" for name in self.options]
         found += [f"! {name}: counts after a restart of the daemon only" for name in self.restart]
         return found
+
+    def summary(self) -> str:
+        """For history and log, which keep many: the first lines, and how many there are besides."""
+        lines = self.lines()
+        more = f"; and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
+        return "; ".join(lines[:SHOWN]) + more or "nothing changes"
 
     def to_json(self) -> dict[str, Any]:
         """The same for programs."""

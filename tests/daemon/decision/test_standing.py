@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from rhi.daemon.decision.overrides import Action, Override
@@ -176,3 +178,10 @@ def test_standing_forgets_an_override_that_is_over() -> None:
 
 def test_standing_of_a_service_without_checks_is_healthy() -> None:
     assert stand(service("static", address(1), checks=()), 0.0).attributes == PathAttributes()
+
+
+def test_override_is_told_with_its_reason_if_it_has_one() -> None:
+    word = Override(action=Action.DRAIN, reason="", by="ann", at=0.0)
+
+    assert str(word) == "drain by ann"
+    assert str(replace(word, reason="kernel", is_forced=True)) == "drain by ann: kernel, forced"

@@ -54,4 +54,5 @@ class Override:
 
     def __str__(self) -> str:
         forced = ", forced" if self.is_forced else ""
-        return f"{self.action.value} by {self.by}: {self.reason}{forced}"
+        reason = f": {self.reason}" if self.reason else ""
+        return f"{self.action.value} by {self.by}{reason}{forced}"

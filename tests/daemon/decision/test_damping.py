@@ -50,3 +50,13 @@ def test_penalty_remembers_the_worst_level_until_it_is_calm() -> None:
 
     assert flapping.worst == 2
     assert flapping.after(0, 0, DAMPING, 100.0).worst == 0
+
+
+def test_penalty_that_has_run_empty_unseen_forgets_the_worst_level() -> None:
+    """Nobody looks at a service that does not change."""
+    bad = NO_PENALTY
+    for _ in range(2):
+        bad = bad.after(2, 0, DAMPING, 0.0).after(0, 2, DAMPING, 0.0)
+
+    assert bad.worst == 2
+    assert bad.after(1, 0, DAMPING, 1000.0).worst == 1

@@ -154,3 +154,13 @@ def test_guard_names_the_same_rule_for_each_address_when_it_is_asked_again() -> 
 
     assert first.kept == {A: FLOOR, B: RATE, C: RATE}
     assert again == first
+
+
+def test_guard_looks_again_when_what_left_before_the_others_counts_no_more() -> None:
+    group = Group(name="g", floor=Quota(count=1), suspect_within=10.0)
+    failed_at = {A: 80.0, B: 101.0, C: 104.0}
+
+    guarded = guard(group, members([A], [], failed_at, lately=frozenset([B, C])), (), 105.0)
+
+    assert guarded.kept == {A: FLOOR}
+    assert guarded.next_at == 111.0

@@ -226,3 +226,14 @@ def test_reconciler_does_not_take_the_last_origin_for_a_healthy_address_when_all
     assert world.announced == {address(1), address(2)}
 
     assert world.decide().changes == ()
+
+
+def test_reconciler_keeps_an_address_with_the_attributes_it_had_last() -> None:
+    world = World(service("a", address(1), attributes=PathAttributes(med=1)), groups=(FLOOR_1,))
+    world.decide(a=UP)
+    world.configure(specs(service("a", address(1), attributes=PathAttributes(med=2)), groups=(FLOOR_1,)))
+    world.decide()
+
+    world.decide(a=DOWN)
+
+    assert world.routes == {address(1): PathAttributes(med=2)}

@@ -16,7 +16,7 @@ from pathlib import Path
 from time import sleep
 from typing import Final, NamedTuple
 
-from bench.adapters import ADAPTERS
+from bench.adapters import ADAPTERS, Rhi
 from bench.experiments.base import Samples, Stage, sink_command
 from bench.experiments.first_table import FirstTable
 from bench.experiments.many_peers import all_have_all
@@ -28,11 +28,15 @@ from bench.program import Child
 ROUTES: Final = (1_000, 10_000, 100_000, 1_000_000)
 PEERS: Final = (1, 10, 100, 500)
 ROUTES_OF_PEERS: Final = 10_000
-FURTHER_PEERS: Final = 10
+FURTHER_PEERS: Final = 100
+# With more, what they take is lost in what loading has taken and given back.
+FURTHER_ROUTES: Final = (10_000, 30_000, 100_000)
 SPEAKERS: Final = ("rhi", "rhi.aio", "floor")
 OWN: Final = ("rhi",)
 SINGLES: Final = 50
-SETTLING_TIME: Final = 0.5
+# What a peer was sent is kept until the peer has been heard of, and at least for three seconds.
+HOLD_TIME: Final = 3
+SETTLING_TIME: Final = 5.0
 
 
 class Point(NamedTuple):
@@ -68,7 +72,7 @@ def points(most: int) -> Iterator[Point]:
     for speaker in ("rhi", "floor"):
         yield from (Point("peers", speaker, number) for number in PEERS)
     for speaker in OWN:
-        yield from (Point("further", speaker, number) for number in routes[1:])
+        yield from (Point("further", speaker, number) for number in FURTHER_ROUTES if number <= most)
 
 
 def count_left(found: Found, runs: int, most: int) -> int:
@@ -172,8 +176,7 @@ def _runs(found: Found, point: Point) -> int:
 
 def _measure(ground: Ground, point: Point, timeout: float) -> Samples:
     if point.kind == "further":
-        one, more = (_memory(ground, point, timeout, peers) for peers in (1, 1 + FURTHER_PEERS))
-        return {"bytes": [(more - one) / FURTHER_PEERS / point.number]}
+        return _on_stage(ground, point, timeout, _of_further_peers)
     return _on_stage(ground, point, timeout, _of_routes if point.kind == "routes" else _of_peers)
 
 
@@ -187,15 +190,21 @@ def _of_peers(stage: Stage, number: int) -> Samples:
     return all_have_all(stage, number, ROUTES_OF_PEERS)
 
 
-def _memory(ground: Ground, point: Point, timeout: float, peers: int) -> float:
-    """What the speaker takes when so many peers have everything, and a moment later."""
-
-    def run(stage: Stage, number: int) -> Samples:
-        all_have_all(stage, peers, number)
+def _of_further_peers(stage: Stage, number: int) -> Samples:
+    """What more peers take in a process that has one, when all of them have had everything for a while."""
+    speaker = stage.speaker
+    assert isinstance(speaker, Rhi)
+    speaker.hold_time = HOLD_TIME
+    speaker.peers = stage.ground.sinks(1 + FURTHER_PEERS)
+    speaker.load(number)
+    found: list[int] = []
+    for sources in (speaker.peers[:1], speaker.peers[1:]):
+        stage.dial(sources)
+        stage.expect(announced=number, peers=len(sources) if not found else len(speaker.peers))
         sleep(SETTLING_TIME)
-        return {"memory": [float(stage.speaker.memory_now())]}
-
-    return _on_stage(ground, point, timeout, run)["memory"][0]
+        speaker.answer("trim")
+        found.append(speaker.memory_now())
+    return {"bytes": [(found[1] - found[0]) / FURTHER_PEERS / number]}
 
 
 def _on_stage(ground: Ground, point: Point, timeout: float, run: Callable[[Stage, int], Samples]) -> Samples:

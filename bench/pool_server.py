@@ -12,6 +12,7 @@
     {"do": "lag"}                      -> {"lag": S}, the longest that a timer of the pool's thread was late
                                        since it was asked last
     {"do": "announce"|"withdraw", "address": A}
+    {"do": "trim"}                     give memory that is free back to the system
     {"do": "profile"}                  write the profile so far
 
 Each answer has `at`, just before the call, and `returned_at`. --profile writes FILE.calls and FILE.io:
@@ -24,6 +25,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import cProfile
+import ctypes
 import gc
 import json
 import sys
@@ -136,6 +138,8 @@ class PoolServer:
             return lambda: pool.replace(routes)
         if do == "lag":
             return self._lag.take
+        if do == "trim":
+            return lambda: ctypes.CDLL(None).malloc_trim(0)
         if do == "churn":
             rate, seconds = request["rate"], request["seconds"]
             return Thread(target=churn, args=(pool, rate, seconds), daemon=True).start

@@ -87,7 +87,7 @@ def _experiment(results: Results, experiment: Experiment) -> str:
     if experiment.ONLY:
         names = [name for name in results.versions if name in experiment.ONLY]
         lines = [
-            f"| measure | {' | '.join(TITLES[name] for name in names)} |",
+            f"| measure | {' | '.join(_with_runs(results, experiment, name) for name in names)} |",
             "|---" + "|--:" * len(names) + "|",
         ]
         lines += [_line(results, experiment, names, measure) for measure in measures]
@@ -137,6 +137,11 @@ def _row(
             own = _value(results, experiment, each, measure)
             fields.append("" if own is None or name in OURS or not value else f"{own / value:.2g}")
     return "| " + " | ".join(fields) + " |"
+
+
+def _with_runs(results: Results, experiment: Experiment, name: str) -> str:
+    runs = results.cell(experiment.NUMBER, name).runs
+    return f"{TITLES[name]}, {runs} run{'' if runs == 1 else 's'}"
 
 
 def _line(results: Results, experiment: Experiment, names: list[str], measure: Measure) -> str:

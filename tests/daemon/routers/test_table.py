@@ -75,7 +75,9 @@ def test_sample_of_an_unnumbered_peer_names_what_is_left_to_fill_in(router: str)
     assert ("ROUTER_ADDRESS" in body(router, text)) is ("Fill in ROUTER_ADDRESS" in text)
     assert not re.search(r"local-address\s*;", text)
     # whoever cannot do without an address says so
-    assert ("HOST_ADDRESS" in body(router, text)) is ("Not here: a neighbour without an address" in text)
+    assert ("HOST_ADDRESS" in body(router, text)) is (
+        "Not here: a neighbour without an address; HOST_ADDRESS is the host's link-local one" in text
+    )
 
 
 @on_all_routers()

@@ -68,7 +68,9 @@ def cannot(
         if session.host_port not in (None, BGP_PORT):
             found.append(f"Not here: port {session.host_port}, which rhi listens on.")
     if session.is_unnumbered and not unnumbered:
-        found.append(f"Not here: a neighbour without an address; {HOST_ADDRESS} is the host's on this link.")
+        found.append(
+            f"Not here: a neighbour without an address; {HOST_ADDRESS} is the host's link-local one."
+        )
     if session.extended_next_hop and not next_hops:
         found.append("Not here: IPv4 routes with IPv6 next hops (RFC 8950).")
     if session.long_lived_stale_time is not None and not stale:

@@ -1,6 +1,7 @@
 """Reloads by a signal: in turn with those of the API, and never the end of the daemon."""
 
 import asyncio
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +10,13 @@ import pytest
 from rhi.daemon import app, serve
 from rhi.daemon.app import ReloadRefused
 from rhi.daemon.config.options import Options
+from rhi.daemon.control.server import ControlError
 from rhi.daemon.decision.reconciler import Inputs
 from rhi.daemon.decision.spec import Quota
 from rhi.daemon.decision.standing import Standing
 from rhi.daemon.drains.machine import Pace
+from rhi.daemon.logs import Log
+from rhi.daemon.signals import Signals
 from tests.daemon.control.house import SETUP, House, SwitchCheck, make_setup, run, running
 from tests.daemon.decision.build import address, service
 
@@ -158,5 +162,31 @@ def test_history_of_a_large_reload_stays_small(tmp_path: Path) -> None:
             assert len(plan.lines()) > 200
             assert text == plan.summary()
             assert len(text) < 1000
+
+    run(main())
+
+
+def test_second_daemon_ends_before_it_begins_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[object] = []
+    monkeypatch.setattr(serve, "Daemon", lambda *arguments: begun.append(arguments))
+    file = tmp_path / "rhi.toml"
+
+    async def main() -> None:
+        async with running(tmp_path) as house:
+            with socket.create_server(("127.0.0.1", 0)) as other:
+                for where, sentence in (
+                    (f'socket = "{house.socket}"', "another daemon answers there"),
+                    (f'listen = "127.0.0.1:{other.getsockname()[1]}"\ntoken_env = "HOME"', "in use"),
+                ):
+                    file.write_text(
+                        f'router_id = "192.0.2.10"\nas_number = 65001\nallow_empty = true\n[api]\n{where}\n'
+                    )
+                    with pytest.raises(ControlError, match=sentence):
+                        await serve.serve(str(file), Log("text", "error"), Signals(print))
+
+            assert begun == []
+            assert (await house.ask("GET", "/v1/status"))[0] == 200
 
     run(main())

@@ -17,7 +17,7 @@ from rhi.daemon.config.models import ApiSettings, Config
 from rhi.daemon.config.options import options_of
 from rhi.daemon.config.problems import ConfigError
 from rhi.daemon.config.secrets import read_secret
-from rhi.daemon.control.server import Control
+from rhi.daemon.control.server import Control, check_free
 from rhi.daemon.heap import Collector, Settled
 from rhi.daemon.logs import Log
 from rhi.daemon.manager import Manager
@@ -61,6 +61,7 @@ async def serve(file: str, log: Log, signals: Signals, collector: Collector | No
     signals.on_stop = lambda name: loop.call_soon_threadsafe(stop, name)
     if signals.stopped_by:
         stop(signals.stopped_by)
+    await check_free(config.api)
     parts = AsyncExitStack()
     daemon = Daemon(setup, options, log)
     daemon.on_options.append(lambda changed: setattr(signals, "stop_time", changed.stop_time))

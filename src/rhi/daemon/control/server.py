@@ -116,16 +116,8 @@ class Control:
             raise ControlError(f"api.listen: {error}") from None
         if token is None:
             raise ControlError("api.listen: needs token_file or token_env, so that not everybody may use it")
-        sock = socket.socket(address.socket_family, socket.SOCK_STREAM)
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if address.address.version == 6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            sock.bind(address.to_socket())
-            self.listen_address = ListenAddress(address.address, sock.getsockname()[1])
-        except OSError as error:
-            sock.close()
-            raise ControlError(f"api.listen {address}: {os_error_text(error)}") from None
+        sock = _bind_tcp(address)
+        self.listen_address = ListenAddress(address.address, sock.getsockname()[1])
         loop = asyncio.get_running_loop()
         self._servers.append(await loop.create_server(lambda: self._guard(token), sock=sock, backlog=BACKLOG))
 
@@ -164,6 +156,34 @@ class Control:
         make = self._runner.server
         assert make is not None
         return Guarded(make, self.clients, token)
+
+
+async def check_free(settings: ApiSettings) -> None:
+    """Whether the API can listen where the settings say; to be asked before anything else begins.
+
+    A daemon that is started twice by mistake would otherwise have sessions of its own until it found out, and
+    take the first one's addresses and state file for its own.
+
+    Raises:
+        ControlError: somebody else listens there.
+    """
+    if settings.listen is not None:
+        _bind_tcp(ListenAddress.parse(settings.listen)).close()
+    if settings.socket is not None:
+        await asyncio.get_running_loop().run_in_executor(None, _make_way, Path(settings.socket))
+
+
+def _bind_tcp(address: ListenAddress) -> socket.socket:
+    sock = socket.socket(address.socket_family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if address.address.version == 6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(address.to_socket())
+    except OSError as error:
+        sock.close()
+        raise ControlError(f"api.listen {address}: {os_error_text(error)}") from None
+    return sock
 
 
 def _make_way(path: Path) -> None:

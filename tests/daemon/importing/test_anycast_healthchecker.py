@@ -2,6 +2,7 @@
 
 import pytest
 
+from rhi.daemon.addresses.spec import Mode
 from rhi.daemon.importing.anycast_healthchecker import CONVERTED, DEFAULTS, REMARKS, SERVICE_OPTIONS
 from tests.daemon.importing.converting import from_anycast_healthchecker, sentence_of
 
@@ -86,6 +87,18 @@ def test_services_keep_their_checks_and_their_pace() -> None:
     assert setup.specs.services["always"].checks == ()
 
 
+def test_address_is_looked_for_where_it_was_and_never_added() -> None:
+    located = SERVICES.replace("[foo6", "interface = dummy1\n[foo6")
+
+    setups = [from_anycast_healthchecker(DAEMON, text).setup for text in (SERVICES, located)]
+
+    # that of foo6.bar.com was not looked for, nor that of one without check
+    assert [
+        [(str(prefix), spec.mode, spec.interface) for prefix, spec in setup.addresses.items()]
+        for setup in setups
+    ] == [[("10.52.12.1", Mode.CHECK, "lo")], [("10.52.12.1", Mode.CHECK, "dummy1")]]
+
+
 def test_peer_is_the_bird_of_this_host() -> None:
     (peer,) = from_anycast_healthchecker(DAEMON, SERVICES).setup.peers.items()
 
@@ -102,7 +115,6 @@ def test_log_and_what_has_no_equivalent() -> None:
         "[daemon] splay_startup: first probes are always spread over the interval",
         "[daemon] colour = red: is not known, and not converted",
         "service never: check_disabled is true, as it is when it is left out",
-        "ip_check_disabled = false: that the addresses of foo.bar.com are on the interface",
         "service foo.bar.com: custom_bird_reconfigure_cmd /usr/local/bin/hook: no command is run",
         "peer 127.0.0.1: the BIRD of this host",
     ):

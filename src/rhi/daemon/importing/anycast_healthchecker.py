@@ -89,16 +89,9 @@ def convert(texts: Iterable[tuple[str, str]], draft: Draft) -> None:
     if parser.has_section("daemon"):
         _daemon(draft, dict(_items(parser, "daemon")))
     seen: dict[str, str] = {}
-    unchecked: list[str] = []
     for name in parser.sections():
         if name != "daemon":
-            _service(draft, name, dict(_items(parser, name)), seen, unchecked)
-    if unchecked:
-        draft.note(
-            draft.head,
-            f"ip_check_disabled = false: that the addresses of {', '.join(unchecked)} are on the interface "
-            "is not looked at; put them there before",
-        )
+            _service(draft, name, dict(_items(parser, name)), seen)
     if not draft.peers:
         _bird(draft)
 
@@ -140,9 +133,7 @@ def _daemon(draft: Draft, values: dict[str, str]) -> None:
         draft.log.set("format", "json")
 
 
-def _service(
-    draft: Draft, name: str, values: dict[str, str], seen: dict[str, str], unchecked: list[str]
-) -> None:
+def _service(draft: Draft, name: str, values: dict[str, str], seen: dict[str, str]) -> None:
     place = f"[{name}]"
     prefix = _prefix(place, values)
     if prefix in seen:
@@ -166,7 +157,8 @@ def _service(
     else:
         _check(draft, service, place, values)
         if not _flag(place, values, "ip_check_disabled"):
-            unchecked.append(name)
+            table.set("address_mode", "check")
+            table.set("interface", values["interface"])
     _remark(draft, table, values)
 
 

@@ -19,7 +19,11 @@ def test_import_prints_a_configuration_that_check_takes(tmp_path: Path) -> None:
     config, setup = read(str(file))
 
     assert done.code == 0
-    assert done.err == "rhi import: router_id 192.0.2.10: an example; give this host's own by --router-id\n"
+    assert done.err.splitlines() == [
+        'rhi import: address_mode = "own": rhi adds and removes addresses, for which its unit has to give it '
+        "CAP_NET_ADMIN (docs/systemd.md#rights)",
+        "rhi import: router_id 192.0.2.10: an example; give this host's own by --router-id",
+    ]
     assert (config.as_number, list(setup.peers), list(setup.specs.services)) == (
         65009,
         ["192.0.2.1"],

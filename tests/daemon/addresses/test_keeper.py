@@ -130,6 +130,28 @@ def test_keeper_puts_back_what_an_operator_has_removed_before_anything_is_withdr
     run(main)
 
 
+def test_keeper_takes_over_an_address_that_another_program_removes_as_it_ends() -> None:
+    async def main() -> None:
+        house = House()
+        house.configure({VIP: OWN})
+        house.kernel.know(ON_LO)
+        house.want(VIP, True)
+        await house.settle()
+        house.announce(VIP)
+        assert house.take() == ["announce 203.0.113.53"]
+
+        house.kernel.remove(ON_LO)
+        assert house.presence(VIP) is PENDING
+        await house.settle()
+
+        assert house.presence(VIP) is HERE
+        assert house.take() == ["remember 203.0.113.53 on lo", "add 203.0.113.53 on lo"]
+        assert house.memory.spots == {ON_LO}
+        assert "addresses of others" not in house.alarm_texts()
+
+    run(main)
+
+
 def test_keeper_does_not_fight_for_ever() -> None:
     async def main() -> None:
         house = await announced()

@@ -36,6 +36,8 @@ PIECES += [
     "--config",
     "-F",
     "--neighbor *",
+    " --ip-ifname 203.0.113.1%eth0 ",
+    " --dynamic-ip-setup ",
     "::/0",
     "10.0.0.0/8",
     "1e999",

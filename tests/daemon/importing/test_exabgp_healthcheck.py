@@ -36,7 +36,7 @@ def test_every_option_is_converted_or_remarked_upon() -> None:
         "name command interval fast_interval timeout rise fall disable next_hop ip local_preference start_ip "
         "deaggregate_networks up_metric down_metric disabled_metric increase community extended_community "
         "large_community disabled_community as_path up_as_path down_as_path disabled_as_path neighbor config "
-        "withdraw_on_down debug no_ip_setup"
+        "withdraw_on_down debug no_ip_setup dynamic_ip_setup ip_ifname"
     }
     # nothing to say: rhi sends changes only, waits for no acknowledgement, and has no syslog of its own
     silent = {"debounce", "no_ack", "no_syslog"}
@@ -91,7 +91,7 @@ def test_next_hop_is_that_of_its_family_only() -> None:
 
     services = converted.file["services"]
     assert [each.get("next_hop") for each in services.values()] == ["192.0.2.9", None]
-    assert "--next-hop 192.0.2.9: is of the other address family" in converted.notes[0]
+    assert "--next-hop 192.0.2.9: is of the other address family" in str(converted.notes)
 
 
 def test_networks_are_announced_whole_or_address_by_address() -> None:
@@ -144,7 +144,8 @@ NOTED = [
     ("--path-id 7", "--path-id 7: several paths of one route (ADD-PATH) are not sent"),
     ("--execute 'a b' --execute c", "--execute a b, c: no command is run on a change: read the event stream"),
     ("--user nobody", "--user nobody: give the user in the unit: User="),
-    ("--sudo", "--sudo: addresses are taken as they are"),
+    ("--sudo", "--sudo: no command is run for addresses: where rhi adds them, it needs CAP_NET_ADMIN itself"),
+    ("--label web", "--label web: addresses get no label: rhi knows those that it has added"),
     ("--disable etc/off", "--disable etc/off: a path must begin with /; from ExaBGP's directory?"),
     ("--cmd 'test $HOME' -t 3", "the command uses $HOME: give it by environment = { HOME = ... }"),
     ("--up-metric -5", "metric -5: must be 0 to 4294967295"),

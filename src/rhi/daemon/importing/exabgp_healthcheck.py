@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from rhi.daemon.importing.command_check import TIMEOUTS, hint, set_pace
 from rhi.daemon.importing.draft import Draft, Service, SourceError, Table
+from rhi.daemon.importing.exabgp_addresses import Network, Place, places, set_place
 from rhi.daemon.importing.exabgp_options import REMARKS
 from rhi.errors import InvalidValueError
 from rhi.model.communities import Community, ExtendedCommunity, LargeCommunity
@@ -31,11 +32,13 @@ class Bundle(NamedTuple):
         addresses: as the configuration has them.
         increase: what is added to each metric.
         version: of IP; None when they are of both.
+        place: where they are on the host.
     """
 
     addresses: list[str]
     increase: int
     version: int | None
+    place: Place
 
 
 def add_healthcheck(draft: Draft, options: argparse.Namespace, name: str, addresses: Sequence[str]) -> None:
@@ -58,9 +61,14 @@ def add_healthcheck(draft: Draft, options: argparse.Namespace, name: str, addres
     first = services[0].table
     _remark(draft, first, options)
     checks = _checks(draft, options, services)
+    noted = {""}
     for service, bundle in zip(services, bundles, strict=True):
         table = service.table
         table.set("addresses", bundle.addresses[0] if len(bundle.addresses) == 1 else bundle.addresses)
+        if bundle.place.note not in noted:
+            noted.add(bundle.place.note)
+            draft.note(table, bundle.place.note)
+        set_place(draft, table, bundle.place)
         if len(services) > 1 and checks:
             table.set("checks", checks)
         _attributes(draft, table, options, bundle, is_first=table is first)
@@ -73,33 +81,33 @@ def _bundles(options: argparse.Namespace, addresses: Sequence[str]) -> list[Bund
         networks = _hosts(networks, MAX_ADDRESSES if options.increase == 0 else MAX_SERVICES)
     start = options.start_ip % len(networks)
     networks = networks[start:] + networks[:start]
-    by_family = options.next_hop is not None
+    place = places(options, networks)
     if options.increase == 0 or len(networks) == 1:
-        versions: list[int | None] = [4, 6] if by_family else [None]
-        parts = [
-            ([each for each in networks if version in (None, each.version)], version) for version in versions
-        ]
-        return [Bundle(list(map(_route, part)), 0, version) for part, version in parts if part]
+        parts: dict[tuple[int | None, Place], list[str]] = {}
+        for each in networks:
+            version = each.version if options.next_hop is not None else None
+            parts.setdefault((version, place[each]), []).append(_route(each))
+        return [Bundle(part, 0, version, where) for (version, where), part in parts.items()]
     if len(networks) > MAX_SERVICES:
         raise SourceError(
             f"{len(networks)} addresses, each with a metric of its own: at most {MAX_SERVICES} are "
             "converted; give --increase 0 if all may have the same"
         )
     return [
-        Bundle([_route(each)], number * options.increase, each.version)
+        Bundle([_route(each)], number * options.increase, each.version, place[each])
         for number, each in enumerate(networks)
     ]
 
 
-def _to_network(text: str) -> IPv4Network | IPv6Network:
+def _to_network(text: str) -> Network:
     try:
         return IPv6Network(text) if ":" in text else IPv4Network(text)
     except ValueError as error:
         raise SourceError(f"address {text!r}: {error}") from None
 
 
-def _hosts(networks: Iterable[IPv4Network | IPv6Network], limit: int) -> list[IPv4Network | IPv6Network]:
-    hosts: list[IPv4Network | IPv6Network] = []
+def _hosts(networks: Iterable[Network], limit: int) -> list[Network]:
+    hosts: list[Network] = []
     for network in networks:
         if len(hosts) + network.num_addresses > limit:
             raise SourceError(
@@ -110,7 +118,7 @@ def _hosts(networks: Iterable[IPv4Network | IPv6Network], limit: int) -> list[IP
     return hosts
 
 
-def _route(network: IPv4Network | IPv6Network) -> str:
+def _route(network: Network) -> str:
     return str(network.network_address if network.prefixlen == network.max_prefixlen else network)
 
 
@@ -121,8 +129,6 @@ def _remark(draft: Draft, table: Table, options: argparse.Namespace) -> None:
         if value not in (None, False):
             shown = "" if value is True else f" {value if isinstance(value, str | int) else ', '.join(value)}"
             draft.note(table, f"--{name.replace('_', '-')}{shown}: {why}")
-    if not options.no_ip_setup and not options.dynamic_ip_setup:
-        table.comment("healthcheck put these addresses on lo: they have to be there before rhi starts.")
     if options.interval == 0:
         draft.note(table, "--interval 0: healthcheck ends after one announcement; here the check goes on")
     if options.debug:

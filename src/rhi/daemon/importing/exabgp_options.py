@@ -6,6 +6,7 @@ is no equivalent.
 
 import argparse
 import math
+import re
 import shlex
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -36,6 +37,14 @@ def _network(text: str) -> IPv4Network | IPv6Network:
         return ip_network(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _located(text: str) -> tuple[IPv4Network | IPv6Network, str]:
+    """An address and its interface, with % between them."""
+    network, _, interface = text.partition("%")
+    if not re.fullmatch(r"[a-zA-Z0-9._:-]{1,15}", interface):
+        raise argparse.ArgumentTypeError(f"{text!r} is no address%interface")
+    return _network(network), interface
 
 
 def _neighbor(text: str) -> str:
@@ -72,7 +81,7 @@ OPTIONS: Final[dict[tuple[str, ...], dict[str, Any]]] = {
     ("--command", "--cmd", "-c"): {},
     ("--next-hop", "-N"): {"type": ip_address},
     ("--ip",): {"type": _network, "dest": "ips", "default": [], **_LIST},
-    ("--ip-ifname",): _LIST,
+    ("--ip-ifname",): {"type": _located, **_LIST},
     ("--local-preference",): {"type": int, "default": -1},
     ("--deaggregate-networks",): _FLAG,
     ("--no-ip-setup",): _FLAG,
@@ -104,18 +113,16 @@ OPTIONS: Final[dict[tuple[str, ...], dict[str, Any]]] = {
 
 # Options that need no equivalent in the file, and why.
 _HOOK: Final = "no command is run on a change: read the event stream of the API (docs/api.md), or the log"
-_ADDRESS: Final = "addresses are taken as they are: put them on the interface before"
+_LABEL: Final = "addresses get no label: rhi knows those that it has added by its state file"
 REMARKS: Final = {
     "silent": "the log is one stream, which the service manager keeps or drops",
     "syslog_facility": "the log goes to standard error; systemd passes it on",
-    "sudo": _ADDRESS,
+    "sudo": "no command is run for addresses: where rhi adds them, it needs CAP_NET_ADMIN itself",
     "pid": "no PID file is written; the service manager knows the process",
     "user": "give the user in the unit: User=",
     "group": "give the group in the unit: Group=",
-    "ip_ifname": _ADDRESS,
-    "dynamic_ip_setup": _ADDRESS + ", and leave them there",
-    "label": _ADDRESS,
-    "label_exact_match": _ADDRESS,
+    "label": _LABEL,
+    "label_exact_match": _LABEL,
     "path_id": "several paths of one route (ADD-PATH) are not sent",
     "execute": _HOOK,
     "up_execute": _HOOK,

@@ -79,6 +79,19 @@ def test_withdraw_on_down_withdraws_when_down_and_when_disabled() -> None:
     assert metrics(converted, exec=Verdict.DOWN) == metrics(converted, file=Verdict.DOWN) == {}
 
 
+def test_address_that_is_named_twice_has_the_last_metric_as_there() -> None:
+    converted = healthcheck(f"--cmd x --ip {A} --ip {B} --ip {A} --increase 5")
+
+    assert metrics(converted) == {A: (110, None), B: (105, None)}
+
+
+def test_metric_that_counts_down_below_zero_is_noted() -> None:
+    converted = healthcheck(f"--cmd x --ip {A} --ip {B} --up-metric 3 --increase -5")
+
+    assert metrics(converted) == {A: (3, None), B: (0, None)}
+    assert "service service-2: metric -2: must be 0 to 4294967295" in converted.notes
+
+
 def test_increase_of_zero_is_one_service() -> None:
     converted = healthcheck(f"--cmd x --increase 0 --ip {A} --ip {C} --name web")
 
@@ -149,6 +162,7 @@ NOTED = [
     ("--disable etc/off", "--disable etc/off: a path must begin with /; from ExaBGP's directory?"),
     ("--cmd 'test $HOME' -t 3", "the command uses $HOME: give it by environment = { HOME = ... }"),
     ("--up-metric -5", "metric -5: must be 0 to 4294967295"),
+    ("--down-metric 5000000000", "--down-metric 5000000000: is more than a MED can be"),
 ]
 
 
@@ -165,7 +179,7 @@ WRONG = [
     ("--ip 203.0.113.1/24", "healthcheck: argument --ip: 203.0.113.1/24 has host bits set"),
     (
         "--ip 203.0.113.1 --interval soon",
-        "healthcheck: argument --interval/-i: invalid _seconds value: 'soon'",
+        "healthcheck: argument --interval/-i: 'soon' is no number of seconds",
     ),
     ("--ip 203.0.113.1 --interval nan", "healthcheck: argument --interval/-i: 'nan' is no number of seconds"),
     ("--ip 203.0.113.1 --colour red", "healthcheck: unrecognized arguments: --colour red"),

@@ -93,10 +93,12 @@ def _bundles(options: argparse.Namespace, addresses: Sequence[str]) -> list[Bund
             f"{len(networks)} addresses, each with a metric of its own: at most {MAX_SERVICES} are "
             "converted; give --increase 0 if all may have the same"
         )
-    return [
-        Bundle([_route(each)], number * options.increase, each.version, place[each])
+    # of an address that is named twice the last metric is in force
+    by_network = {
+        each: Bundle([_route(each)], number * options.increase, each.version, place[each])
         for number, each in enumerate(networks)
-    ]
+    }
+    return list(by_network.values())
 
 
 def _to_network(text: str) -> Network:
@@ -196,7 +198,8 @@ def _attributes(
 ) -> None:
     """Attributes of the routes, and how they get worse. Notes are made of the first of several services."""
     note = (lambda text: draft.note(table, text)) if is_first else (lambda text: None)
-    table.set("med", _metric(note, options.up_metric + bundle.increase))
+    # each service has its own
+    table.set("med", _metric(lambda text: draft.note(table, text), options.up_metric + bundle.increase))
     if options.local_preference >= 0:
         table.set("local_pref", options.local_preference)
     paths = {
@@ -227,6 +230,8 @@ def _worse(
     metric = getattr(options, f"{state}_metric") - options.up_metric
     if metric < 0:
         note(f"--{state}-metric {getattr(options, f'{state}_metric')}: is better than that of up; it stays")
+    if metric > MAX_MED:
+        note(f"--{state}-metric {getattr(options, f'{state}_metric')}: is more than a MED can be")
     worse["med_add"] = min(max(0, metric), MAX_MED)
     prepend = paths[state] - paths["up"]
     if prepend < 0:

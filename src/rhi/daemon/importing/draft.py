@@ -40,6 +40,11 @@ class Table:
             self._lines.append((key, because))
         self.values[key] = value
 
+    def remove(self, key: str) -> None:
+        """Take a key away, if it is there."""
+        if self.values.pop(key, None) is not None:
+            self._lines = [line for line in self._lines if line[0] != key]
+
     def comment(self, text: str) -> None:
         """A comment of its own."""
         self._lines.append((None, text))

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from ipaddress import ip_address, ip_network
 from typing import Final
 
+from rhi.daemon.importing.agreement import agree
 from rhi.daemon.importing.draft import Draft, SourceError, Table
+from rhi.daemon.importing.exabgp_addresses import need_rights
 from rhi.daemon.importing.exabgp_healthcheck import add_healthcheck, keep_from
 from rhi.daemon.importing.exabgp_options import (
     ReadFile,
@@ -59,7 +61,14 @@ def convert(text: str, draft: Draft, read_file: ReadFile, addresses: Sequence[st
     """
     if "{" in text and not _is_command(text):
         _Configuration(draft, read_file, addresses).convert(parse_statements(text))
-        return
+    else:
+        _options(draft, text, read_file, addresses)
+    agree(draft)
+    need_rights(draft)
+
+
+def _options(draft: Draft, text: str, read_file: ReadFile, addresses: Sequence[str]) -> None:
+    """Those of a command line, or of a file of them."""
     words = command_words(text) if _is_command(text) else None
     options = parse_options(option_lines(text) if words is None else words, read_file)
     for neighbor in options.neighbors:

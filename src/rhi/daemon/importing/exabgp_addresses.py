@@ -106,8 +106,8 @@ def _asked(command: str) -> Iterator[Network]:
             yield ip_network(word)
 
 
-def set_place(draft: Draft, table: Table, place: Place) -> None:
-    """Write all but its note into a service; what it needs of the daemon, once, into the head of the file."""
+def set_place(table: Table, place: Place) -> None:
+    """Write all but its note into a service."""
     if place.mode == "none":
         return
     table.set("address_mode", place.mode, place.why)
@@ -115,7 +115,11 @@ def set_place(draft: Draft, table: Table, place: Place) -> None:
         table.set("interface", place.interface)
     if place.is_constant:
         table.set("address_while", "configured")
-    if place.mode == "own" and "state_file" not in draft.head.values:
+
+
+def need_rights(draft: Draft) -> None:
+    """What the daemon needs where it adds addresses, in the head of the file."""
+    if any(service.table.values.get("address_mode") == "own" for service in draft.services.values()):
         draft.note(
             draft.head,
             'address_mode = "own": rhi adds and removes addresses, for which its unit has to give it '

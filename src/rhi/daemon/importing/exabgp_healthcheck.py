@@ -68,7 +68,7 @@ def add_healthcheck(draft: Draft, options: argparse.Namespace, name: str, addres
         if bundle.place.note not in noted:
             noted.add(bundle.place.note)
             draft.note(table, bundle.place.note)
-        set_place(draft, table, bundle.place)
+        set_place(table, bundle.place)
         if len(services) > 1 and checks:
             table.set("checks", checks)
         _attributes(draft, table, options, bundle, is_first=table is first)

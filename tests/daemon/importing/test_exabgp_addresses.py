@@ -42,6 +42,13 @@ def test_address_is_added_as_it_was(options: str, expected: dict[str, Any]) -> N
     assert said(f"--cmd x --ip {A} {options}") == {A: expected}
 
 
+def test_interface_that_healthcheck_did_not_use_is_said() -> None:
+    said_of = "--ip-ifname: does nothing with --no-ip-setup"
+
+    assert said_of in str(healthcheck(f"--cmd x --ip {A} --ip-ifname {A}%eth1 --no-ip-setup").notes)
+    assert said_of not in str(healthcheck(f"--cmd x --ip {A} --no-ip-setup").notes)
+
+
 @pytest.mark.parametrize("options", ["--label web", "--no-ip-setup"])
 def test_what_was_found_on_lo_is_looked_for_there(options: str) -> None:
     assert said(f"--cmd x {options}", A) == {A: CHECKED}

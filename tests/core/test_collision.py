@@ -15,8 +15,10 @@ from rhi.core.actions import Connect
 from rhi.core.collision import COLLISION_WAIT
 from rhi.core.peer import Peer
 from rhi.core.route_table import RouteTable
+from rhi.model.attributes import PathAttributes
 from rhi.model.events import EndOfRibReceived, Event, SessionDown, SessionUp
 from rhi.model.parameters import Parameters
+from rhi.model.prefix import to_prefix
 from rhi.model.status import State
 from rhi.testing.pair import Pair
 from tests.core.script import (
@@ -291,6 +293,20 @@ def test_incoming_connection_in_established_state_is_closed() -> None:
     assert script.open == [session]
     assert script.state is State.ESTABLISHED
     assert script.downs == []
+
+
+def test_connection_beside_the_session_has_nothing_of_what_the_session_has_yet_to_say() -> None:
+    script = Script().establish()
+    session = script.open[0]
+    second = script.accept()
+    assert second is not None
+
+    script.table.announce(to_prefix("203.0.113.10"), PathAttributes())
+
+    assert script.peer.is_pending
+    assert script.peer.has_more(session)
+    assert not script.peer.has_more(second)
+    assert not script.peer.has_more(99)
 
 
 def test_attempt_under_way_is_given_up_when_an_incoming_connection_is_established() -> None:

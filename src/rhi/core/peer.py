@@ -369,6 +369,14 @@ class Peer:
             return False
         return bool(self._session.output) or self._outgoing.is_pending
 
+    def has_more(self, connection: int) -> bool:
+        """Whether `data_to_send` goes on for this connection, also when it has just given nothing.
+
+        Only the established session's has UPDATEs; another one next to it must not be asked for them again
+        and again while the session's own takes no bytes.
+        """
+        return self._connections.get(connection) is self._session and self.is_pending
+
     @property
     def session_connection(self) -> int | None:
         """The number of the connection that is the established session."""

@@ -292,7 +292,7 @@ class PeerSession:
         while connection.has_room and not connection.is_closing and budget > 0:
             began = time.perf_counter()
             data = self.peer.data_to_send(connection.number, CHUNK_BYTES, self._loop.time())
-            if not data and not self.peer.is_pending:
+            if not data and not self.peer.has_more(connection.number):
                 break
             took = time.perf_counter() - began
             self._calculation_ms = took * 1000

@@ -204,7 +204,7 @@ class Pair:
         data = end.peer.data_to_send(number, min(self.chunk, self.capacity - len(flying)), self.now)
         flying += data
         end.sent += data
-        return bool(data) or end.peer.is_pending
+        return bool(data) or end.peer.has_more(number)
 
     def _deliver(self, wire: _Wire, name: str) -> bool:
         """Bytes, or the other side's close once all its bytes have arrived."""

@@ -308,7 +308,7 @@ def test_verbs_plan_of_a_large_file_says_what_to_do(house: House, ask: Any, tmp_
         (["drain", "wbe"], 1, "rhi drain: service 'wbe': there is no such service; did you mean web?"),
         (["undrain", ""], 1, "rhi undrain: /v1/overrides/: there is nothing here"),
         (["withdraw", "nothing-like"], 1, "there is no such service; there are: dns, web"),
-        (["drain"], 2, "rhi drain: SERVICE missing"),
+        (["drain"], 2, "rhi drain: SERVICE missing, or --peer or --all instead"),
         (["drain", "web", "--all"], 2, "give one of SERVICE, --peer and --all"),
         (["drain", "--peer", "192.0.2.9"], 1, "there is no such peer"),
         (["drain", "web", "--close"], 2, "--close needs --peer"),

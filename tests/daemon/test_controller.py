@@ -301,6 +301,17 @@ def test_controller_drops_overrides_with_their_services() -> None:
     assert desk.texts("override")[-1] == "a: over, with its service: withdraw by ann: x"
 
 
+def test_controller_names_no_service_for_what_the_configuration_takes_away() -> None:
+    desk = Desk(setup(service("a", address(1)), service("b", address(2))))
+    desk.controller.set_verdict("a", UP, "")
+    desk.controller.decide()
+
+    desk.controller.configure(setup(service("b", address(2))))
+    desk.controller.decide()
+
+    assert desk.texts("route")[-1] == "203.0.113.1: withdrawn (configuration)"
+
+
 def test_controller_forgets_the_verdicts_of_checks_that_are_gone() -> None:
     desk = Desk(setup(service("dns", address(1))))
     desk.controller.set_verdict("dns", STALE, "broke")

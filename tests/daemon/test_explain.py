@@ -105,7 +105,17 @@ def test_explain_has_every_stage_in_order() -> None:
         stage="route", subject=address(1), text="announced", since=10.0, data={"is_announced": True}
     )
     assert link(links, "update").text == "sent with origin igp med 5"
-    assert link(links, "update").since == world.now - 60
+    assert link(links, "update").since == 10.0
+
+
+def test_explain_counts_what_a_later_session_was_sent_from_its_beginning() -> None:
+    world = World(service("dns", address(1)))
+    world.decide(10.0, dns=UP)
+    world.now = 500.0
+
+    links = chain(world, peers={"192.0.2.1": peer(Sent(address(1), attributes={"med": 5}))})
+
+    assert link(links, "update").since == 500.0 - 60
 
 
 def test_explain_says_where_an_address_is_on_this_host_when_that_is_minded() -> None:

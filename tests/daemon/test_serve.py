@@ -62,6 +62,8 @@ def test_reload_that_fails_by_a_mistake_of_ours_is_an_alarm_and_not_the_last(
             task.cancel()
 
             assert "internal error: ZeroDivisionError('mistake')" in problem(house)
+            # the alarm is raised once, and each attempt is told
+            assert [entry.text[:6] for entry in house.logged if entry.kind == "reload"] == ["failed"] * 2
 
     run(main())
 

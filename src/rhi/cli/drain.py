@@ -76,7 +76,8 @@ def target_of(parser: Parser, arguments: argparse.Namespace) -> str:
     """As the API writes it; ends the program unless exactly one thing is named."""
     named = [arguments.service is not None, arguments.peer is not None, arguments.all]
     if sum(named) != 1:
-        parser.error("SERVICE missing" if not any(named) else "give one of SERVICE, --peer and --all")
+        missing = "SERVICE missing, or --peer or --all instead"
+        parser.error(missing if not any(named) else "give one of SERVICE, --peer and --all")
     if arguments.all:
         return "all"
     return f"service/{arguments.service}" if arguments.peer is None else f"peer/{arguments.peer}"

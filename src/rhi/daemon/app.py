@@ -211,6 +211,7 @@ class Daemon:
                 f"consent at most {self.options.reload_limit} may be"
             )
             self.alarms.set("reload", f"refused: {text}")
+            self.history.add("reload", "", f"refused: {text}")
             self.reloads["refused"] += 1
             raise ReloadRefused(f"{text}; give consent if it is meant")
         self.controller.forget_checks(set(self.setup.checks) - set(setup.checks))
@@ -242,6 +243,8 @@ class Daemon:
     def reload_failed(self, text: str) -> None:
         """A configuration could not be used: everything stays as it is, and an alarm says so."""
         self.alarms.set("reload", f"failed, the configuration before stays in force: {text}")
+        # an alarm that is there already tells nothing new; whoever tries again wants to know
+        self.history.add("reload", "", f"failed: {text}")
         self.reloads["failed"] += 1
 
     async def leave(self, reason: str, time_left: float) -> None:

@@ -352,10 +352,11 @@ class Controller:
             self._routes.announce(change.prefix, change.after)
             text = "announced" if change.before is None else "changed"
         kept = f", kept by {change.kept_by}" if change.kept_by else ""
+        is_service = change.because in self.reconciler.specs.services
         self._history.add(
             "route",
             str(change.prefix),
-            f"{text}{kept} (service {change.because})",
+            f"{text}{kept} ({'service ' if is_service else ''}{change.because})",
             service=change.because,
             action=text,
             kept_by=change.kept_by,

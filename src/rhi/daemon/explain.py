@@ -252,6 +252,9 @@ def _update(prefix: Prefix, peer: str, status: Status, facts: Facts) -> Link:
     attributes = None if address is None else address.attributes
     sent = status.sent.find(prefix)
     since = facts.now - status.duration_s
+    if address is not None and status.state is State.ESTABLISHED:
+        # of a session that was there before, the peer was told when the address changed
+        since = max(since, address.since)
     data: dict[str, Any] = {"state": status.state.value, "is_sent": sent is not None}
     if status.state is not State.ESTABLISHED:
         error = f": {status.last_error}" if status.last_error else ""

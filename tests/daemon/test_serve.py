@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -185,8 +186,8 @@ def test_second_daemon_ends_before_it_begins_anything(
                     file.write_text(
                         f'router_id = "192.0.2.10"\nas_number = 65001\nallow_empty = true\n[api]\n{where}\n'
                     )
-                    with pytest.raises(ControlError, match=sentence):
-                        await serve.serve(str(file), Log("text", "error"), Signals(print))
+                    with closing(Log("text", "error")) as log, pytest.raises(ControlError, match=sentence):
+                        await serve.serve(str(file), log, Signals(print))
 
             assert begun == []
             assert (await house.ask("GET", "/v1/status"))[0] == 200

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rhi.cli.draining import describe_drain
+from rhi.cli.draining import Draining, describe_drain
 from rhi.model.drain import DrainStep
 from rhi.model.events import DrainProgress, Event, SessionDown
 from rhi.testing.collector import Collector
@@ -49,6 +49,33 @@ def test_describe_drain_knows_every_step() -> None:
     silent = [step for step in DrainStep if not describe_drain(progress(step))]
 
     assert silent == [DrainStep.FLUSH_MARKS, DrainStep.FLUSH_WITHDRAWALS]
+
+
+class SlowDrain:
+    """Ends the third time that somebody waits for it."""
+
+    is_done = False
+
+    def __init__(self) -> None:
+        self.timeouts: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> str | None:
+        self.timeouts.append(timeout)
+        return "ended" if len(self.timeouts) == 3 else None
+
+
+def test_drain_is_waited_for_in_pieces_so_that_a_signal_is_never_late_by_much() -> None:
+    drain = SlowDrain()
+
+    class FakePool:
+        def drain(self, routes: object, *, wait: float) -> SlowDrain:
+            return drain
+
+    draining = Draining(FakePool(), 30.0)  # type: ignore[arg-type]
+    draining.begin([])
+    draining.wait()
+
+    assert [timeout is not None and timeout <= 1 for timeout in drain.timeouts] == [True] * 3
 
 
 class Peer:

@@ -1,11 +1,15 @@
 """What `rhi speak` does about drains: those of standard input, the one at the end, and how they are told."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from rhi.model.drain import DrainStep
 from rhi.model.events import DrainProgress
 from rhi.model.prefix import Prefix
 from rhi.threaded import Drain, Pool
+
+# Seconds by which a signal may be late.
+SIGNAL_TIME: Final = 0.5
 
 
 class Draining:
@@ -30,7 +34,17 @@ class Draining:
     def wait(self) -> None:
         """Wait for the end of all that are under way."""
         for drain in self._drains:
-            drain.wait()
+            wait_for(drain)
+
+
+def wait_for(drain: Drain) -> None:
+    """Wait for the end of a drain, in pieces.
+
+    A signal that comes just before the thread begins to block is acted on only when that ends; a drain may
+    take minutes.
+    """
+    while drain.wait(SIGNAL_TIME) is None:
+        pass
 
 
 def describe_drain(progress: DrainProgress) -> list[str]:

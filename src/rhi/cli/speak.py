@@ -4,7 +4,6 @@ The session runs in its own thread; the main thread reads standard input, or wai
 """
 
 import argparse
-import signal
 import sys
 import threading
 import time
@@ -12,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from rhi.cli.arguments import Parser, fail, ignore_stop_signals, one_sentence, stop_signals
-from rhi.cli.draining import Draining
+from rhi.cli.draining import SIGNAL_TIME, Draining, wait_for
 from rhi.cli.keys import ao_keys_from_file, password_from_environment, password_from_file
 from rhi.cli.lines import (
     Announce,
@@ -151,13 +150,14 @@ def _speak(arguments: argparse.Namespace, parameters: Parameters, routes: RouteS
                     draining.wait()
             else:
                 while True:
-                    signal.pause()
+                    # not pause(): a signal just before it would wait for the next one
+                    time.sleep(SIGNAL_TIME)
         finally:
             ignore_stop_signals()
             watcher.may_print.set()  # also when a signal came before the first line
             if arguments.drain is not None:
                 with stop_signals():  # one more ends it at once
-                    pool.drain(wait=arguments.drain).wait()
+                    wait_for(pool.drain(wait=arguments.drain))
                 ignore_stop_signals()
             # before the end of the session takes it all away
             status = pool.status() if arguments.json else {}

@@ -235,6 +235,20 @@ class FakeProtocol(asyncio.Protocol):
         self.received += len(data)
 
 
+def test_client_that_comes_when_all_is_closed_is_dropped_at_once() -> None:
+    async def main() -> None:
+        clients = Clients()
+        clients.close()
+        transport = FakeTransport()
+
+        Guarded(FakeProtocol, clients, None).connection_made(transport)
+
+        assert transport.is_aborted
+        assert len(clients) == 0
+
+    run(main())
+
+
 def test_client_may_send_so_much_whatever_its_requests_are() -> None:
     async def main() -> None:
         inner, transport = FakeProtocol(), FakeTransport()

@@ -31,11 +31,13 @@ class Clients:
 
     Attributes:
         refused: how many there was no place for, and how many were thrown out for being slow or too large.
+        is_closed: nobody is served any more.
     """
 
     def __init__(self) -> None:
         self._connected: dict[Guarded, None] = {}
         self.refused = 0
+        self.is_closed = False
 
     def __len__(self) -> int:
         return len(self._connected)
@@ -57,7 +59,8 @@ class Clients:
         self._connected.pop(connection, None)
 
     def close(self) -> None:
-        """End all connections now."""
+        """End all connections now, and those that were being accepted as soon as they are."""
+        self.is_closed = True
         for connection in list(self._connected):
             connection.abort()
 
@@ -103,6 +106,9 @@ class Guarded(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        if self._clients.is_closed:
+            transport.abort()
+            return
         if not self._clients.enter(self):
             transport.write(_REFUSAL)
             transport.close()

@@ -32,6 +32,8 @@ from rhi.net.endpoint import ListenAddress, os_error_text
 BACKLOG: Final = 16
 # Seconds that requests have at the end.
 CLOSE_TIME: Final = 0.5
+# Turns of the event loop in which a connection that was being accepted is made, aborted and closed.
+ACCEPT_TURNS: Final = 4
 _THREADS: Final = 3
 
 
@@ -107,6 +109,8 @@ class Control:
                     path.unlink()
         self.clients.close()
         await self._runner.cleanup()
+        for _ in range(ACCEPT_TURNS):
+            await asyncio.sleep(0)
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def _listen_tcp(self, address: ListenAddress) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rhi.daemon.state import Saved, StateError, StateFile, boot_id
+from tests.interop.lab.requirements import lacking
 
 SAVED = Saved(sections={"overrides": {"dns": {"reason": "kernel"}}, "drains": [1, 2]}, boot="b")
 
@@ -145,7 +146,7 @@ def test_state_file_on_a_disk_that_is_really_full_stays_as_it_was(tmp_path: Path
         ["unshare", "--mount", "sh", "-c", mount, script], capture_output=True, text=True, check=False
     )
     if "unshare" in done.stderr or "mount:" in done.stderr:
-        pytest.skip("needs the right to mount")
+        lacking("a small file system needs the right to mount")
 
     assert "cannot be written: No space left on device" in done.stdout
     assert "before ['state.json']" in done.stdout

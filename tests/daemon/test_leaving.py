@@ -111,6 +111,24 @@ def test_service_that_drains_is_marked_and_withdrawn_and_others_go_at_once(tmp_p
     run(main())
 
 
+def test_session_that_is_not_heard_of_yet_is_told_all_the_same(tmp_path: Path) -> None:
+    """The event that it has come up may be on its way while the peer has the routes already."""
+
+    async def main() -> None:
+        with Router() as router:
+            setup = setup_for(router.collector, dns=OnExit.DRAIN)
+            async with running(tmp_path, setup, pace=QUICK) as house:
+                await announced(house, router, address(1))
+                house.daemon.controller.drains.sessions.established.clear()
+
+                await house.daemon.leave("SIGTERM", 20.0)
+                await house.until(lambda: len(router.told) >= 2)
+
+                assert router.told[:2] == [f"+ {address(1)} marked", f"- {address(1)}"]
+
+    run(main())
+
+
 def test_kept_services_stay_with_a_session_that_ends_without_a_word(tmp_path: Path) -> None:
     """And those that are not kept have been withdrawn before: mixed policies on one session."""
 

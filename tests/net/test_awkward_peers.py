@@ -155,7 +155,9 @@ def test_peer_that_does_not_read_costs_neither_memory_nor_the_other_peers_nor_cl
         reader = threading.Thread(target=good_peer.drain)
         reader.start()
         pool.replace(flapping[0])
-        assert set(pool.flush(5).behind) == {"127.0.0.2"}
+        flushed = pool.flush(5)
+        assert set(flushed.behind) == {"127.0.0.2"}
+        assert flushed.peers == {"127.0.0.2", "127.0.0.3"}
 
         before = resident_bytes()
         for turn in range(1, 4):

@@ -129,9 +129,11 @@ class Flushed:
 
     Attributes:
         behind: established peers whose TCP has not acknowledged everything, and what they wait for.
+        peers: all established peers, which were asked.
     """
 
     behind: Mapping[str, str] = field(default_factory=dict, hash=False)
+    peers: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return not self.behind

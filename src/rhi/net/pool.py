@@ -296,7 +296,8 @@ class PoolDriver:
                 break
             await asyncio.sleep(interval)
             interval = min(longest, interval * 2)
-        return Flushed(behind=behind)
+        asked = (session.name for session in self._all_sessions() if session.peer.is_established)
+        return Flushed(behind=behind, peers=frozenset(asked))
 
     def drain(self, plan: DrainPlan, watch: Watch | None = None) -> Drain:
         """Begin a drain, or one that has ended already when the sessions have; see `Drains.start`."""

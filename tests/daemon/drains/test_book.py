@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,13 +70,16 @@ class Scene:
             self.desk.controller.drains.sessions.flush = Flush(self.desk.now, behind or {})
 
     def drain(self, target: Target, pace: Pace = PACE, **fields: Any) -> None:
+        self.order(target, pace, **fields)
+        self.decide()
+
+    def order(self, target: Target, pace: Pace, **fields: Any) -> None:
         if target.kind is Kind.SERVICE:
             self.desk.controller.override(
                 target.name, Action.DRAIN, reason="kernel", by="ann", pace=pace, **fields
             )
         else:
             self.desk.controller.drain(Drain(target=target, pace=pace, reason="kernel", by="ann", **fields))
-        self.decide()
 
     def state(self, target: Target) -> State | None:
         found = self.desk.controller.drains.get(target)
@@ -269,6 +273,36 @@ def test_drain_that_a_guard_holds_says_so_and_ends_at_its_deadline() -> None:
     assert "kept by floor" in alarm.text
     scene.undrain(DNS)
     assert not [each for each in scene.desk.alarms.all if each.subject.startswith("drain")]
+
+
+def test_drain_that_no_session_hears_waits_for_nobody() -> None:
+    scene = Scene()
+    scene.desk.controller.drains.sessions.established.clear()
+
+    scene.drain(DNS)
+
+    assert scene.routes == {address(2): PLAIN}
+    assert "nobody is told anything that could move" in " ".join(scene.desk.texts("drain"))
+
+
+@pytest.mark.parametrize("target", [DNS, OF_PEER])
+def test_drain_begins_with_its_marks_until_it_is_known_that_nobody_hears(target: Target) -> None:
+    """No event tells of a session: one may be on its way."""
+    scene = Scene()
+    sessions = scene.desk.controller.drains.sessions
+    sessions.established.clear()
+    sessions.flush = None
+    scene.order(target, PACE)
+
+    scene.desk.controller.decide()
+    assert scene.state(target) is State.MARKED
+    sessions.flush = Flush(scene.desk.now, {}, frozenset({PEER}))
+    scene.desk.controller.decide()
+    assert scene.state(target) is State.WAITING
+    sessions.has_ended(PEER)
+    scene.desk.controller.decide()
+
+    assert State.WITHDRAWING in [step.state for step in scene.desk.controller.drains.all[0].steps]
 
 
 def test_drain_of_one_of_two_services_on_an_address_leaves_it_to_the_other() -> None:

@@ -8,7 +8,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from rhi.model.events import Event, SessionDown
@@ -56,7 +56,7 @@ class PeerLook:
         keeping = self._keeping()
         if flushed and keeping:
             await asyncio.sleep(LOOK_TIME)
-        return Flushed(behind={**keeping, **flushed.behind})
+        return replace(flushed, behind={**keeping, **flushed.behind})
 
     def close(self) -> None:
         """Look no more; a look that is under way is left to itself."""

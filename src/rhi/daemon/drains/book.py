@@ -25,10 +25,15 @@ _NEVER: Final = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Flush:
-    """What peers had acknowledged: a comparison that began at an instant, and who was behind."""
+    """What peers had acknowledged: a comparison that began at an instant, and who was behind.
+
+    Attributes:
+        heard: the peers that had a session when it ended.
+    """
 
     began_at: float
     behind: Mapping[str, str]
+    heard: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -36,7 +41,7 @@ class Sessions:
     """What is known of them.
 
     Attributes:
-        established: names of peers.
+        established: names of peers, by the events that have been heard of.
         has_begun: there has been time for them to come up.
         flush: the last comparison that has ended.
     """
@@ -44,6 +49,22 @@ class Sessions:
     established: set[str] = field(default_factory=set)
     has_begun: bool = False
     flush: Flush | None = None
+
+    def has_ended(self, peer: str) -> None:
+        """The session of a peer is over."""
+        self.established.discard(peer)
+        if self.flush is not None:
+            self.flush = replace(self.flush, heard=self.flush.heard - {peer})
+
+    def is_silent(self, peers: frozenset[str] | None, since: float) -> bool:
+        """Nobody of `peers` (None: of all) has a session to be told by, as far as was asked after `since`.
+
+        Events alone do not say so: that of a session that has just come up may be on its way.
+        """
+        if not self.has_begun or self.flush is None or self.flush.began_at < since:
+            return False
+        heard = self.established | self.flush.heard
+        return not (heard if peers is None else heard & peers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,10 +241,9 @@ class Drains:
     def _facts(self, drain: Drain, reconciler: Reconciler, overrides: Mapping[str, Override]) -> Facts:
         flush, target = self.sessions.flush, drain.target
         behind = {} if flush is None else flush.behind
-        heard = set(self.sessions.established)
-        if target.kind is Kind.PEER:
-            heard &= {target.name}
-            behind = {peer: what for peer, what in behind.items() if peer == target.name}
+        peers = frozenset({target.name}) if target.kind is Kind.PEER else None
+        if peers is not None:
+            behind = {peer: what for peer, what in behind.items() if peer in peers}
         # of many routes only as much is looked at as the state depends on
         routes, is_any = [], True
         if not drain.state.has_withdrawn:
@@ -232,7 +252,7 @@ class Drains:
             # a peer's filter needs nobody's consent
             routes = list(_drained(drain, reconciler, overrides))
         return Facts(
-            is_moot=not is_any or (self.sessions.has_begun and not heard),
+            is_moot=not is_any or self.sessions.is_silent(peers, drain.at),
             left=len(routes),
             kept=_keepers(routes),
             flushed_at=None if flush is None else flush.began_at,

@@ -73,11 +73,11 @@ class Conductor:
 
     def take_event(self, event: Event) -> None:
         """Something has happened to a session."""
-        established = self._drains.sessions.established
+        sessions = self._drains.sessions
         if isinstance(event, SessionUp):
-            established.add(event.peer)
+            sessions.established.add(event.peer)
         elif isinstance(event, PeerRemoved) or (isinstance(event, SessionDown) and event.established):
-            established.discard(event.peer)
+            sessions.has_ended(event.peer)
         else:
             return
         if self._drains.all:
@@ -98,5 +98,6 @@ class Conductor:
         self._is_flushing = False
         if self._is_closed or done.cancelled() or done.exception() is not None:
             return
-        self._drains.sessions.flush = Flush(began, done.result().behind)
+        flushed = done.result()
+        self._drains.sessions.flush = Flush(began, flushed.behind, flushed.peers)
         self._decide_soon()

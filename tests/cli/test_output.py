@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from rhi.cli.output import Output, Printer, complain, describe
+from rhi.cli.output import Output, complain
+from rhi.cli.printer import Printer, describe
 from rhi.model import events
 from rhi.model.prefix import to_prefix
 from rhi.model.status import State

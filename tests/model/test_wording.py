@@ -1,12 +1,13 @@
 """Messages about wrong values: always a line of text, whatever the value."""
 
+import errno
 from ipaddress import ip_network
 from typing import Any
 
 import pytest
 from hypothesis import given
 
-from rhi.model.wording import duration_text, listed, no_such, shown
+from rhi.model.wording import duration_text, listed, no_such, os_error_text, shown
 from tests.model.anything import ANYTHING, HUGE, Unprintable, refusal
 
 
@@ -74,3 +75,11 @@ def test_no_such_suggests_a_close_name_or_lists_some(name: str, known: list[str]
 )  # fmt: skip
 def test_duration_text_has_two_units_at_most(seconds: float, text: str) -> None:
     assert duration_text(seconds) == text
+
+
+def test_os_error_text_has_neither_numbers_nor_calls() -> None:
+    assert (
+        os_error_text(ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed"))
+        == "Connection refused"
+    )
+    assert os_error_text(OSError("no interface with this name")) == "no interface with this name"

@@ -1,6 +1,5 @@
 """Addresses of peers and listeners as users write them."""
 
-import errno
 import socket
 from ipaddress import ip_address
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import pytest
 
 from rhi.errors import InvalidValueError
-from rhi.net.endpoint import ListenAddress, PeerAddress, PeerInterface, os_error_text, parse_peer
+from rhi.net.endpoint import ListenAddress, PeerAddress, PeerInterface, parse_peer
 
 LO_INDEX = socket.if_nametoindex("lo")
 
@@ -198,11 +197,3 @@ def test_listen_address_that_cannot_be_is_refused_with_one_sentence(value: Any, 
         ListenAddress.parse(value)
 
     assert len(str(error.value)) < 250
-
-
-def test_os_error_text_has_neither_numbers_nor_calls() -> None:
-    assert (
-        os_error_text(ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed"))
-        == "Connection refused"
-    )
-    assert os_error_text(OSError("no interface with this name")) == "no interface with this name"

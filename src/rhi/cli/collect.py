@@ -5,7 +5,7 @@ import threading
 from typing import Final
 
 from rhi.cli.arguments import Parser, checked, ignore_stop_signals, one_sentence, stop_signals
-from rhi.cli.output import Printer
+from rhi.cli.printer import Printer
 from rhi.model.parameters import to_as_number, to_router_id
 from rhi.net.endpoint import ListenAddress
 from rhi.testing.collector import DEFAULT_AS, DEFAULT_ROUTER_ID, Collector

@@ -109,7 +109,7 @@ def _read(source: str) -> list[tuple[str, str]]:
 
 def _text(file: str) -> str:
     from rhi.daemon.importing.draft import SourceError
-    from rhi.net.endpoint import os_error_text
+    from rhi.model.wording import os_error_text
 
     try:
         if file == "-":

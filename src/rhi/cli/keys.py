@@ -7,7 +7,7 @@ from rhi.cli.arguments import fail
 from rhi.errors import InvalidValueError
 from rhi.model.parameters import MAX_PASSWORD_BYTES
 from rhi.model.tcp_ao import MAX_AO_KEY_BYTES, AoKey, to_ao_keys
-from rhi.net.endpoint import os_error_text
+from rhi.model.wording import os_error_text
 
 # More than 256 keys, which is all that numbers of one octet can tell apart, take.
 _MOST_BYTES: Final = 64 * 1024

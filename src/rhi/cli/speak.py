@@ -27,16 +27,18 @@ from rhi.cli.lines import (
     read_routes,
 )
 from rhi.cli.options import add_options, check_needs
-from rhi.cli.output import Printer, complain
+from rhi.cli.output import complain
+from rhi.cli.printer import Printer
 from rhi.errors import InvalidValueError
 from rhi.model.attributes import NO_ATTRIBUTES
 from rhi.model.events import Event, SessionDown, SessionUp
 from rhi.model.parameters import Parameters
 from rhi.model.prefix import FAMILY_OF_VERSION, Prefix
 from rhi.model.route_set import RouteSet
+from rhi.model.wording import os_error_text
 from rhi.net.drain_plan import DEFAULT_WAIT
 from rhi.net.dynamic import MAX_DYNAMIC_PEERS, MAX_PER_SOURCE
-from rhi.net.endpoint import PeerAddress, PeerInterface, os_error_text
+from rhi.net.endpoint import PeerAddress, PeerInterface
 from rhi.threaded import Pool
 
 PROG: Final = "rhi speak"

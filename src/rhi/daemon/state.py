@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from rhi.net.endpoint import os_error_text
+from rhi.model.wording import os_error_text
 
 VERSION: Final = 2
 # Far above what is ever in it: the announced addresses of 100,000 services that come back at once.

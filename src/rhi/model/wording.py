@@ -5,6 +5,7 @@ the sentence that says what is wrong.
 """
 
 import difflib
+import os
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final, TypeVar
@@ -54,6 +55,11 @@ def no_such(what: str, name: str, known: Iterable[str]) -> str:
         return f"{shown(name)}: there is no such {what}; did you mean {close[0]}?"
     listing = f"there are: {', '.join(names[:_MOST_NAMES])}" if names else "there are none"
     return f"{shown(name)}: there is no such {what}; {listing}"
+
+
+def os_error_text(error: OSError) -> str:
+    """The system's words for an error, without numbers and call names."""
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def duration_text(seconds: float) -> str:

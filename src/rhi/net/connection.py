@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, Protocol, cast
 
-from rhi.net.endpoint import PeerAddress, os_error_text
+from rhi.model.wording import os_error_text
+from rhi.net.endpoint import PeerAddress
 from rhi.net.sockopt import unacknowledged_bytes
 
 # Above the first, we stop making UPDATEs; below the second, we go on. What waits in here can no longer be

@@ -1,6 +1,5 @@
 """Addresses of peers and listeners: text with zones and ports, and what sockets make of them."""
 
-import os
 import re
 import socket
 from dataclasses import dataclass
@@ -148,11 +147,6 @@ class ListenAddress:
 
     def __str__(self) -> str:
         return f"[{self.address}]:{self.port}" if self.address.version == 6 else f"{self.address}:{self.port}"
-
-
-def os_error_text(error: OSError) -> str:
-    """The system's words for an error, without numbers and call names."""
-    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def _without_zone(address: IPAddress, what: str) -> tuple[IPAddress, str | None]:

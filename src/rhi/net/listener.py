@@ -10,7 +10,8 @@ from typing import Final
 
 from rhi.errors import ListenError, SocketOptionError
 from rhi.model.prefix import IPNetwork
-from rhi.net.endpoint import ListenAddress, PeerAddress, os_error_text
+from rhi.model.wording import os_error_text
+from rhi.net.endpoint import ListenAddress, PeerAddress
 from rhi.net.keys import Secret, SocketKeys
 from rhi.net.session import PeerSession
 from rhi.net.sockopt import send_max_ttl

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar, Final, Generic, TypeVar
 
-from rhi.net.endpoint import os_error_text
+from rhi.model.wording import os_error_text
 from rhi.net.netlink import NETLINK_ROUTE, Done
 
 log = logging.getLogger("rhi")

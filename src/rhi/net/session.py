@@ -24,8 +24,9 @@ from rhi.model.events import Event
 from rhi.model.parameters import Parameters
 from rhi.model.prefix import IPNetwork
 from rhi.model.status import State, Status
+from rhi.model.wording import os_error_text
 from rhi.net.connection import UNSENT_BYTES, TcpConnection
-from rhi.net.endpoint import PeerAddress, os_error_text
+from rhi.net.endpoint import PeerAddress
 from rhi.net.key_drops import KeyDrops, key_hint, read_key_drops
 from rhi.net.keys import Secret, SocketKeys, secret_of
 from rhi.net.sockopt import send_promptly, set_ttl_security

@@ -13,7 +13,7 @@ from typing import Final
 
 from rhi.errors import SocketOptionError
 from rhi.model.prefix import IPAddress, IPNetwork
-from rhi.net.endpoint import os_error_text
+from rhi.model.wording import os_error_text
 
 # <linux/tcp.h>, <linux/in.h>, <linux/in6.h>, <linux/sockios.h>; Python has no names for these.
 _TCP_MD5SIG: Final = 14

@@ -13,7 +13,7 @@ from typing import Final
 from rhi.errors import SocketOptionError
 from rhi.model.prefix import IPAddress, IPNetwork
 from rhi.model.tcp_ao import MAX_AO_KEY_BYTES, AoAlgorithm, AoKey
-from rhi.net.endpoint import os_error_text
+from rhi.model.wording import os_error_text
 from rhi.net.sockopt import no_room, require_linux, sockaddr
 
 # <linux/tcp.h>

@@ -18,7 +18,8 @@ from typing import Final
 from rhi.core.timers import NEVER
 from rhi.model.parameters import Parameters
 from rhi.model.status import State
-from rhi.net.endpoint import PeerAddress, PeerInterface, os_error_text
+from rhi.model.wording import os_error_text
+from rhi.net.endpoint import PeerAddress, PeerInterface
 from rhi.net.interfaces import Interface, InterfaceMonitor
 from rhi.net.neighbour_search import (
     FIRST_INTERVAL,

@@ -31,7 +31,7 @@ from rhi.daemon.addresses.wakes import Wakes
 from rhi.daemon.decision.routes import Change
 from rhi.daemon.decision.spec import Presence
 from rhi.model.prefix import Family, Prefix
-from rhi.net.endpoint import os_error_text
+from rhi.model.wording import os_error_text
 
 # Seconds after which the state file is told what need not be remembered any more.
 FORGET_AFTER: Final = 1.0

@@ -26,7 +26,7 @@ from pyroute2.netlink.rtnl.marshal import MarshalRtnl
 from rhi.daemon.addresses.picture import AddressNews, LinkNews, News
 from rhi.daemon.addresses.plan import MARK, Action, Order
 from rhi.model.prefix import Family
-from rhi.net.endpoint import os_error_text
+from rhi.model.wording import os_error_text
 from rhi.net.netlink import Done
 
 # RTMGRP_LINK, RTMGRP_IPV4_IFADDR and RTMGRP_IPV6_IFADDR

@@ -13,7 +13,7 @@ from rhi.daemon.config.models import Config
 from rhi.daemon.config.problems import ConfigError, Problem
 from rhi.daemon.config.rules import broken_rules
 from rhi.daemon.config.sentences import problems_of
-from rhi.net.endpoint import os_error_text
+from rhi.model.wording import os_error_text
 
 # Larger by far than any real file: reading the wrong one must not fill the memory.
 MAX_FILE_BYTES = 16 * 1024 * 1024

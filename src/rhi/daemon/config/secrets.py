@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from rhi.net.endpoint import os_error_text
+from rhi.model.wording import os_error_text
 
 # Longer than any key that is used, so that a wrong file is not read whole.
 MAX_SECRET_BYTES = 4096

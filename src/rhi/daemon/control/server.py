@@ -26,7 +26,8 @@ from rhi.daemon.control.connection import Clients, Guarded
 from rhi.daemon.control.desk import Desk
 from rhi.daemon.metrics import Metrics
 from rhi.errors import RhiError
-from rhi.net.endpoint import ListenAddress, os_error_text
+from rhi.model.wording import os_error_text
+from rhi.net.endpoint import ListenAddress
 
 # Connections that the kernel keeps, and that are taken in one turn of the event loop.
 BACKLOG: Final = 16

@@ -22,7 +22,7 @@ from pyroute2 import IPRoute
 from rhi.daemon.doctor.system import Interface, Listener, LivePeer, Owner, System
 from rhi.errors import SocketOptionError
 from rhi.model.prefix import IPAddress, to_address
-from rhi.net.endpoint import os_error_text
+from rhi.model.wording import os_error_text
 from rhi.net.key_drops import read_key_drops
 from rhi.net.sockopt import set_md5_key
 

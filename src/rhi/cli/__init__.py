@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage. What is wrong is said in one senten
 """
 
 import difflib
+import gc
 import importlib
 import keyword
 import os
@@ -80,7 +81,12 @@ def _run(words: list[str]) -> int:
 
 def module_of(verb: str) -> ModuleType:
     """The module of a verb: the one of its name, or with an underscore when that is a word of Python."""
-    return importlib.import_module(f"rhi.cli.{verb}{'_' if keyword.iskeyword(verb) else ''}")
+    # what an import makes stays: the collector would look through it again and again, a tenth of the start
+    gc.disable()
+    try:
+        return importlib.import_module(f"rhi.cli.{verb}{'_' if keyword.iskeyword(verb) else ''}")
+    finally:
+        gc.enable()
 
 
 def _flush_help() -> None:

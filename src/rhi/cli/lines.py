@@ -29,7 +29,7 @@ from rhi.model.wording import shown
 MAX_LINE: Final = 65536
 
 # Read from a file of routes at once.
-_BLOCK: Final = 65536
+_BLOCK: Final = 32768
 _MARK: Final = "\ufeff"  # editors on Windows begin a file with it
 
 

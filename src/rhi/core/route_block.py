@@ -383,7 +383,7 @@ def _key(packed: bytes) -> Key:
 
 
 def _keys(nlri: bytes, record_size: int) -> Sequence[Key]:
-    """`_key` of the address bytes of each record."""
+    """`_key` of the address bytes of each record, as objects: they are looked up more than once."""
     size = record_size - 1
     word = _WORDS.get(size)
     if word is None:
@@ -394,4 +394,4 @@ def _keys(nlri: bytes, record_size: int) -> Sequence[Key]:
     numbers = array(word, bytes(packed))
     if _IS_SWAPPED:
         numbers.byteswap()
-    return numbers
+    return numbers.tolist()

@@ -30,7 +30,7 @@ OUTPUT: Final = ROOT / "build" / "bench"
 # routes, runs, single routes of B3, seconds that a step may take, seconds after which one run is enough, part
 # of the peers and seconds of B6, B7 and B9
 QUICK: Final = (100_000, 3, 20, 60.0, 15.0, 0.1)
-FULL: Final = (1_000_000, 5, 100, 120.0, 100.0, 1.0)
+FULL: Final = (1_000_000, 5, 100, 300.0, 100.0, 1.0)
 GROWTH_RUNS: Final = 3
 
 

@@ -6,12 +6,14 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rhi.errors import InvalidValueError
+from rhi.health import command
 from rhi.health.base import CannotTellError, Result
 from rhi.health.command import MAX_OUTPUT
 from rhi.health.exec import ExecCheck
@@ -207,6 +209,38 @@ def test_exec_started_as_the_probe_is_cancelled_is_killed_all_the_same(tmp_path:
 
     if pid.exists() and pid.read_text():
         wait_until_gone(int(pid.read_text()))
+
+
+def test_exec_started_when_the_loop_has_been_closed_is_killed_and_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The daemon ends while a thread is starting the program."""
+    begun, release = threading.Event(), threading.Event()
+    made: list[command._Child] = []
+
+    class SlowChild(command._Child):
+        def __init__(self, argv: Sequence[str], environment: Mapping[str, str]) -> None:
+            begun.set()
+            release.wait(PATIENCE)
+            super().__init__(argv, environment)
+            made.append(self)
+
+    monkeypatch.setattr(command, "_Child", SlowChild)
+
+    async def main() -> None:
+        task = asyncio.create_task(ExecCheck(command=("/bin/sleep", "600")).probe(new_context()))
+        while not begun.is_set():
+            await asyncio.sleep(0.001)
+        task.cancel()
+        await asyncio.wait([task])
+
+    asyncio.run(main())
+    release.set()
+
+    end = time.monotonic() + PATIENCE
+    while not made or made[0]._popen.returncode is None:
+        assert time.monotonic() < end, "it lives on, or nobody has asked for its end"
+        time.sleep(0.001)
 
 
 @pytest.mark.parametrize(

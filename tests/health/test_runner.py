@@ -1,16 +1,17 @@
 """Many checks in virtual time: added, changed, triggered, removed; and none in the way of another."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from rhi.health.base import Check, Result
 from rhi.health.checker import Report
+from rhi.health.context import Context
 from rhi.health.hysteresis import Verdict
 from rhi.health.runner import Runner
 from tests.health.fakes import PASS, Notebook, ScriptedCheck, SlottedCheck, forever, script, stubborn, tools
-from tests.health.virtual import run
+from tests.health.virtual import VirtualLoop, run
 
 
 def test_first_probes_of_many_checks_are_spread_over_the_interval() -> None:
@@ -309,3 +310,30 @@ def test_close_does_not_wait_for_ever_for_a_stubborn_probe() -> None:
         return loop.time() - begin
 
     assert run(main()) == pytest.approx(1.0, abs=0.1)
+
+
+def test_close_that_is_late_still_sees_that_processes_have_gone() -> None:
+    """The machine stood still for longer than it waits."""
+
+    async def main() -> None:
+        loop = cast(VirtualLoop, asyncio.get_running_loop())
+        contexts: list[Context] = []
+
+        class Ending(ScriptedCheck):
+            async def probe(self, context: Context) -> Result:
+                contexts.append(context)
+                try:
+                    return await forever()
+                finally:
+                    context.unreaped.add(4711)
+                    loop.hold_up(60.0)
+                    loop.call_later(0.001, context.unreaped.clear)
+
+        runner = Runner(lambda report: None, tools=tools())
+        runner.configure({"a": Ending()})
+        await asyncio.sleep(0.1)
+        await runner.close()
+
+        assert not contexts[0].unreaped
+
+    run(main())

@@ -142,8 +142,14 @@ class _Child:
             self.code = None if has_too_much else code
             os.close(self._pid_fd)
             return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # it has been closed while a thread started the program: nobody else reaps that
+            self._popen.wait()
+            os.close(self._pid_fd)
+            return
         unreaped.add(self._popen.pid)
-        asyncio.get_running_loop().add_reader(self._pid_fd, self._reap, unreaped)
+        loop.add_reader(self._pid_fd, self._reap, unreaped)
 
     def _kill(self) -> None:
         # Not reaped yet, so nobody else can have its number.

@@ -123,8 +123,12 @@ class Runner:
             self._remove(key)
         if self._ending:
             await asyncio.wait(set(self._ending), timeout=_CLOSE_TIME)
-        while any(context.unreaped for context in contexts) and self._loop.time() < deadline:
+        while any(context.unreaped for context in contexts):
+            # however late it is: what has ended long ago is seen in the next turn
+            is_late = self._loop.time() >= deadline
             await asyncio.sleep(_POLL)
+            if is_late:
+                break
 
     def _add(self, key: str, check: Check, together: int) -> None:
         context = Context(key=key, tools=self._tools, started_at=self._loop.time())

@@ -69,7 +69,8 @@ class Threads:
     async def run(self, key: str, call: Callable[[], T], discard: Callable[[T], None] | None = None) -> T:
         """The result of `call()`, made in a thread.
 
-        Cancelled, the call goes on, and `discard` gets its result unless that is None.
+        Cancelled, the call goes on, and `discard` gets its result unless that is None: in the event loop, or
+        in the thread when the loop has been closed meanwhile.
 
         `key` names the caller, which gets one call at a time.
 

@@ -24,7 +24,9 @@ DNS, WEB = "192.0.2.53", "192.0.2.80"
 GRACEFUL_SHUTDOWN: Final = "65535:0"
 DRAIN_WAIT: Final = 1.0
 # For all steps together; with the end of the daemon the demo takes under 30 s whatever happens.
-PATIENCE: Final = 17.0
+PATIENCE: Final = 16.0
+# For the last words of the sessions to be read.
+LAST_TIME: Final = 2.0
 # How long the web service works, and fails, for those who look at the page.
 KEPT_FOR: Final = 10.0
 
@@ -111,7 +113,8 @@ def _play(*, keep: bool) -> None:
             raise DemoError(f"there have been {witnesses.sessions} sessions instead of one each")
         story.tell("daemon", "is told to stop")
         daemon.stop()
-        if any(collector.routes() for collector in witnesses.collectors):
+        # what its sessions said last is on the way to the collectors
+        if not witnesses.wait_for(lambda routes: not routes, LAST_TIME, lambda: True):
             raise DemoError("the daemon has ended, and its routes are still there")
         story.tell("collectors", "all routes have left, in one BGP session each; done")
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +19,7 @@ from typing import Any, Final, Self
 
 from rhi.cli.client import Address, Client
 from rhi.errors import RhiError
-from rhi.model.events import Event, SessionUp
+from rhi.model.events import Event, RoutesReceived, SessionDown, SessionUp
 from rhi.testing.collector import Collector, RoutesSeen
 
 CHECK_INTERVAL: Final = 0.2
@@ -27,6 +28,8 @@ GLANCE: Final = 0.1
 # The daemon itself gives up what hangs after 10 s.
 STOP_TIME: Final = 11.0
 ANSWER_TIME: Final = 2.0
+# States of its routes that a witness remembers: more than there are between two waits.
+MAX_STATES: Final = 100
 
 _CONFIGURATION: Final = """
 router_id = "192.0.2.1"
@@ -89,37 +92,64 @@ class Service:
         self._server.server_close()
 
 
+class _Witness:
+    """A collector, and the routes that it has had: all may be over when somebody looks, on a busy machine."""
+
+    def __init__(self, host: str, changed: threading.Condition) -> None:
+        self._changed = changed
+        self.sessions = 0
+        self._had: deque[RoutesSeen] = deque([{}], MAX_STATES)
+        self.collector = Collector(f"{host}:0", on_event=self._note)
+
+    def has_come_to(self, condition: Callable[[RoutesSeen], bool]) -> bool:
+        """Whether it has such routes, or had them after what was found last; what was before is forgotten."""
+        found = next((at for at, routes in enumerate(self._had) if condition(routes)), None)
+        for _ in range(found or 0):
+            self._had.popleft()
+        return found is not None
+
+    def _note(self, event: Event) -> None:
+        with self._changed:
+            if isinstance(event, SessionUp):
+                self.sessions += 1
+            elif isinstance(event, RoutesReceived | SessionDown):
+                self._had.append(self.collector.routes())
+                self._changed.notify_all()
+
+
 class Witnesses:
     """Two collectors, each a BGP peer of the daemon: what they have came over TCP."""
 
     def __init__(self) -> None:
-        self._sessions = 0
-        self.collectors = [Collector(f"127.0.0.{n}:0", on_event=self._count) for n in (1, 2)]
+        self._changed = threading.Condition()
+        self._witnesses = [_Witness(f"127.0.0.{n}", self._changed) for n in (1, 2)]
+        self.collectors = [each.collector for each in self._witnesses]
 
     @property
     def sessions(self) -> int:
         """How many there have been; a route also leaves when its session ends, which would prove nothing."""
-        return self._sessions
+        return sum(each.sessions for each in self._witnesses)
 
     def wait_for(
         self, condition: Callable[[RoutesSeen], bool], timeout: float, goes_on: Callable[[], bool]
     ) -> bool:
-        """Wait until `condition` holds at both; false when there was not enough time, or nothing goes on."""
+        """Wait until `condition` holds at both, or has held since the last wait.
+
+        False when there was not enough time, or nothing goes on.
+        """
         deadline = time.monotonic() + timeout
-        for collector in self.collectors:
-            while not collector.wait_for(condition, min(GLANCE, max(0.0, deadline - time.monotonic()))):
-                if time.monotonic() >= deadline or not goes_on():
-                    return False
+        with self._changed:
+            for witness in self._witnesses:
+                while not witness.has_come_to(condition):
+                    if time.monotonic() >= deadline or not goes_on():
+                        return False
+                    self._changed.wait(GLANCE)
         return True
 
     def close(self) -> None:
         """End all sessions."""
         for collector in self.collectors:
             collector.close()
-
-    def _count(self, event: Event) -> None:
-        if isinstance(event, SessionUp):
-            self._sessions += 1
 
 
 class Daemon:

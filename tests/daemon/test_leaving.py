@@ -12,10 +12,12 @@ from rhi.daemon.policies import OnCrash, OnExit
 from rhi.model.events import Event, RoutesReceived, SessionDown
 from rhi.model.parameters import Parameters
 from rhi.testing.collector import Collector
-from tests.daemon.control.house import House, make_setup, run, running
+from tests.daemon.control.house import PATIENCE, House, make_setup, run, running
 from tests.daemon.decision.build import address, service
 
-QUICK = Pace(wait=0.05, acknowledge=2.0, age=0.05)
+QUICK = Pace(wait=0.05, acknowledge=PATIENCE, age=0.05)
+# Seconds for an end that takes as long as its steps do, on a machine that may stand still in between.
+TIME = 2 * PATIENCE
 
 
 def setup_for(collector: Collector, **policies: OnExit) -> Any:
@@ -76,7 +78,7 @@ def test_lesson_09_exit_withdraws_and_then_ends_the_session_with_a_message(tmp_p
             async with running(tmp_path, setup, pace=QUICK) as house:
                 await announced(house, router, address(1), address(2))
 
-                await house.daemon.leave("SIGTERM", 10.0)
+                await house.daemon.leave("SIGTERM", TIME)
                 await house.until(lambda: len(router.told) == 3)
 
                 assert set(router.told[:2]) == {f"- {address(1)}", f"- {address(2)}"}
@@ -93,7 +95,7 @@ def test_service_that_drains_is_marked_and_withdrawn_and_others_go_at_once(tmp_p
             async with running(tmp_path, setup, pace=QUICK) as house:
                 await announced(house, router, address(1), address(2))
 
-                await house.daemon.leave("SIGTERM", 20.0)
+                await house.daemon.leave("SIGTERM", TIME)
                 await house.until(lambda: len(router.told) == 4)
 
                 assert set(router.told[:2]) == {f"+ {address(1)} marked", f"- {address(2)}"}
@@ -121,7 +123,7 @@ def test_session_that_is_not_heard_of_yet_is_told_all_the_same(tmp_path: Path) -
                 await announced(house, router, address(1))
                 house.daemon.controller.drains.sessions.established.clear()
 
-                await house.daemon.leave("SIGTERM", 20.0)
+                await house.daemon.leave("SIGTERM", TIME)
                 await house.until(lambda: len(router.told) >= 2)
 
                 assert router.told[:2] == [f"+ {address(1)} marked", f"- {address(1)}"]
@@ -139,7 +141,7 @@ def test_kept_services_stay_with_a_session_that_ends_without_a_word(tmp_path: Pa
                 house.daemon.is_host_stopping = no
                 await announced(house, router, address(1), address(2))
 
-                await house.daemon.leave("SIGTERM", 10.0)
+                await house.daemon.leave("SIGTERM", TIME)
                 await house.until(lambda: len(router.told) == 2)
 
                 assert router.told[0] == f"- {address(2)}"
@@ -158,7 +160,7 @@ def test_lesson_14_nothing_is_kept_while_the_host_goes_down(tmp_path: Path) -> N
                 house.daemon.is_host_stopping = yes
                 await announced(house, router, address(1))
 
-                await house.daemon.leave("SIGTERM", 10.0)
+                await house.daemon.leave("SIGTERM", TIME)
                 await house.until(lambda: len(router.told) == 2)
 
                 assert router.told[0] == f"- {address(1)}"
@@ -177,7 +179,7 @@ def test_lesson_07_end_without_kept_services_is_a_hard_reset(tmp_path: Path) -> 
             async with running(tmp_path, setup, pace=QUICK) as house:
                 await announced(house, router, address(1))
 
-                await house.daemon.leave("SIGTERM", 10.0)
+                await house.daemon.leave("SIGTERM", TIME)
                 await house.until(lambda: len(router.told) == 2)
 
                 assert "Hard Reset" in router.told[1]
@@ -193,7 +195,7 @@ def test_guard_does_not_hold_what_ends(tmp_path: Path) -> None:
                 await announced(house, router, address(1))
                 await house.ask("PUT", "/v1/overrides/dns", {"action": "announce", "force": True})
 
-                await house.daemon.leave("SIGTERM", 10.0)
+                await house.daemon.leave("SIGTERM", TIME)
 
                 assert states(house, "exit/withdraw")[-1] is State.DONE
 
@@ -218,7 +220,7 @@ def test_lesson_10_hooks_come_after_the_routes_have_left_and_before_sessions_end
                     seen.extend([kept, states(house, "exit/drain")[-1], *router.told])
 
                 house.daemon.before_end += [broken, hook]
-                await house.daemon.leave("SIGTERM", 20.0)
+                await house.daemon.leave("SIGTERM", TIME)
 
                 assert seen == [frozenset(), State.DONE, f"+ {address(1)} marked", f"- {address(1)}"]
                 assert "ZeroDivisionError" in str([each.text for each in house.logged])
@@ -249,6 +251,7 @@ def test_host_is_asked_whether_it_goes_down(
     command.write_text(f"#!/bin/sh\necho {answer}\n")
     command.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(leaving, "ASK_TIME", PATIENCE)
 
     assert asyncio.run(leaving.is_host_stopping()) is is_stopping
 

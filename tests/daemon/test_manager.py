@@ -185,8 +185,8 @@ def test_manager_gets_pings_while_rounds_end_and_an_alarm_says_when_they_do_not(
 
             house.daemon.on_report.clear()  # as if no round ended any more
             rounds._since -= 60.0
-            await house.until(lambda: any(alarm.subject == "watchdog" for alarm in house.daemon.alarms.all))
             before = recorder.pings
+            await house.until(lambda: any(alarm.subject == "watchdog" for alarm in house.daemon.alarms.all))
             for _ in range(5):
                 await asyncio.sleep(0.02)
             assert recorder.pings == before

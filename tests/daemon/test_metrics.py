@@ -18,7 +18,16 @@ from rhi.model.events import PeerRemoved, SessionDown, SessionUp
 from rhi.model.parameters import Parameters
 from rhi.model.status import Status
 from rhi.testing.collector import Collector
-from tests.daemon.control.house import SETUP, House, SwitchCheck, make_setup, run, running, with_peer
+from tests.daemon.control.house import (
+    PATIENCE,
+    SETUP,
+    House,
+    SwitchCheck,
+    make_setup,
+    run,
+    running,
+    with_peer,
+)
 from tests.daemon.decision.build import address, service
 
 ROOT = Path(__file__).parents[2]
@@ -127,14 +136,15 @@ def test_metrics_have_the_time_from_detection_to_acknowledgement(tmp_path: Path)
                 await house.until(lambda: bool(house.metrics._established and collector.routes()))
                 SwitchCheck.on["web"] = False
                 name = "rhi_detection_to_acknowledgement_seconds_count"
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(PATIENCE):
                     while (await scrape(house))[name, ()] < 1:
                         await asyncio.sleep(0.02)
 
                 found = await scrape(house)
 
                 assert found["rhi_peer_up", (("peer", collector.host),)] == 1
-                assert found["rhi_detection_to_acknowledgement_seconds_bucket", (("le", "5.0"),)] >= 1
+                assert found["rhi_detection_to_acknowledgement_seconds_bucket", (("le", "+Inf"),)] >= 1
+                assert found["rhi_detection_to_acknowledgement_seconds_sum", ()] > 0
                 assert found["rhi_peer_routes_announced_total", (("peer", collector.host),)] >= 1
 
         run(main())

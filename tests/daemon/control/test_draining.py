@@ -8,11 +8,11 @@ import pytest
 from rhi.model.events import Event, SessionDown
 from rhi.model.parameters import Parameters
 from rhi.testing.collector import Collector
-from tests.daemon.control.house import House, make_setup, run, running
+from tests.daemon.control.house import PATIENCE, House, make_setup, run, running
 from tests.daemon.decision.build import address, service
 
 SETUP = make_setup(service("dns", address(1), checks=("dns",)), service("web", address(2), checks=("web",)))
-QUICK = {"wait": 0.05, "age": 0}
+QUICK = {"wait": 0.05, "acknowledge": PATIENCE, "age": 0}
 
 
 def setup_for(collector: Collector) -> Any:

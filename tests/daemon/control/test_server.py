@@ -12,7 +12,7 @@ import pytest
 
 from rhi.daemon.config.models import ApiSettings
 from rhi.daemon.control.server import ControlError
-from tests.daemon.control.house import run, running
+from tests.daemon.control.house import PATIENCE, run, running
 
 
 @pytest.mark.parametrize("mode", ["0600", "0660", "777"])
@@ -168,7 +168,7 @@ def test_api_at_the_end_ends_requests_and_streams_soon(tmp_path: Path) -> None:
             reader, writer = await asyncio.open_unix_connection(str(house.socket))
             writer.write(b"GET /v1/events HTTP/1.1\r\nHost: rhi\r\n\r\n")
             await reader.readuntil(b"retry")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 await house.control.close()
 
             assert not house.socket.exists()

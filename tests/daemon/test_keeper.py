@@ -10,7 +10,7 @@ import pytest
 
 from rhi.daemon import keeper
 from rhi.daemon.keeper import Keeper
-from rhi.daemon.state import Clocks, Saved, StateError, StateFile
+from rhi.daemon.state import Clocks, Saved, StateError, StateFile, StateInUseError
 
 PATIENCE = 20.0
 
@@ -186,3 +186,56 @@ def test_keeper_tells_of_a_section_that_cannot_be_made_and_tries_again(
     run(main())
     assert "internal error: TypeError" in str(told[0])
     assert disk.load().sections == {"numbers": [1]}
+
+
+def test_keeper_that_cannot_lock_its_file_tells_so_until_it_can(disk: Disk) -> None:
+    told: list[str | None] = []
+    lock = disk.path.with_name("state.json.lock")
+    lock.mkdir()
+
+    async def main() -> None:
+        kept = Keeper(disk, clocks, told.append)
+        kept.changed()
+        assert await kept.saved(PATIENCE)
+        assert ["cannot be locked" in str(each) for each in told] == [True]
+
+        lock.rmdir()
+        kept.changed()
+        assert await kept.saved(PATIENCE)
+        assert told[1:] == [None]
+        await kept.close(PATIENCE)
+
+    run(main())
+
+
+def test_keeper_has_its_file_for_itself_until_its_end(disk: Disk) -> None:
+    async def main() -> None:
+        kept = Keeper(disk, clocks, print)
+        with pytest.raises(StateInUseError):
+            Keeper(StateFile(str(disk.path)), clocks, print)
+
+        await kept.close(PATIENCE)
+        await Keeper(StateFile(str(disk.path)), clocks, print).close(PATIENCE)
+
+    run(main())
+
+
+def test_keeper_whose_file_another_daemon_has_got_writes_nothing(disk: Disk) -> None:
+    """It could not be locked at the start, and somebody else was sooner when it could be."""
+    told: list[str | None] = []
+    lock = disk.path.with_name("state.json.lock")
+    lock.mkdir()
+
+    async def main() -> None:
+        kept = Keeper(disk, clocks, told.append)
+        lock.rmdir()
+        other = StateFile(str(disk.path))
+        other.save(Saved(boot="other"))
+        kept.changed()
+        assert not await kept.saved(PATIENCE)
+        await kept.close(PATIENCE)
+
+        assert "uses it" in str(told[-1])
+        assert other.load().boot == "other"
+
+    run(main())

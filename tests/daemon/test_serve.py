@@ -1,6 +1,7 @@
 """Reloads by a signal: in turn with those of the API, and never the end of the daemon."""
 
 import asyncio
+import os
 import socket
 from contextlib import closing
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import rhi
 from rhi.daemon import app, serve
 from rhi.daemon.app import ReloadRefused
 from rhi.daemon.config.options import Options
@@ -18,6 +20,7 @@ from rhi.daemon.decision.standing import Standing
 from rhi.daemon.drains.machine import Pace
 from rhi.daemon.logs import Log
 from rhi.daemon.signals import Signals
+from rhi.daemon.state import Saved, StateFile, StateInUseError
 from tests.daemon.control.house import SETUP, House, SwitchCheck, make_setup, run, running
 from tests.daemon.decision.build import address, service
 
@@ -67,6 +70,26 @@ def test_reload_that_fails_by_a_mistake_of_ours_is_an_alarm_and_not_the_last(
             assert [entry.text[:6] for entry in house.logged if entry.kind == "reload"] == ["failed"] * 2
 
     run(main())
+
+
+def test_second_daemon_with_the_same_state_file_ends_before_it_begins_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[object] = []
+    monkeypatch.setattr(rhi, "Pool", lambda *arguments, **more: begun.append(arguments))
+    state = tmp_path / "state.json"
+    file = tmp_path / "rhi.toml"
+    file.write_text(
+        f'router_id = "192.0.2.10"\nas_number = 65001\nallow_empty = true\nstate_file = "{state}"\n'
+    )
+    first = StateFile(str(state))
+    first.save(Saved(boot="first"))
+
+    with pytest.raises(StateInUseError, match=rf"{state}: the daemon with pid {os.getpid()} uses it"):
+        run(serve.serve(str(file), Log("text", "error"), Signals(print)))
+
+    assert begun == []
+    assert first.load().boot == "first"
 
 
 def test_reload_takes_over_the_options_that_need_no_restart(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rhi.daemon.state import Saved, StateError, StateFile, boot_id
+from rhi.daemon.state import Saved, StateError, StateFile, StateInUseError, boot_id
 from tests.interop.lab.requirements import lacking
 
 SAVED = Saved(sections={"overrides": {"dns": {"reason": "kernel"}}, "drains": [1, 2]}, boot="b")
@@ -105,13 +105,14 @@ def test_state_file_on_a_full_disk_stays_as_it_was(file: StateFile, monkeypatch:
         file.save(Saved())
 
     assert file.path.read_bytes() == before
-    assert list(file.path.parent.iterdir()) == [file.path]
+    assert not file.path.with_name("state.json.new").exists()
 
 
 @pytest.mark.slow
 def test_state_file_that_may_not_grow_stays_as_it_was(file: StateFile) -> None:
     """A limit of the kernel, in a process of its own: the write ends in the middle of the file."""
     file.save(SAVED)
+    file.release()
     script = (
         "import resource, sys\n"
         "from rhi.daemon.state import Saved, StateError, StateFile\n"
@@ -126,7 +127,7 @@ def test_state_file_that_may_not_grow_stays_as_it_was(file: StateFile) -> None:
 
     assert "cannot be written: File too large" in done.stdout
     assert file.load() == SAVED
-    assert list(file.path.parent.iterdir()) == [file.path]
+    assert not file.path.with_name("state.json.new").exists()
 
 
 @pytest.mark.slow
@@ -139,7 +140,7 @@ def test_state_file_on_a_disk_that_is_really_full_stays_as_it_was(tmp_path: Path
         "file.save(Saved(boot='before'))\n"
         "try: file.save(Saved(sections={'overrides': 'x' * 1_000_000}))\n"
         "except StateError as error: print(error)\n"
-        "print(file.load().boot, os.listdir(sys.argv[1]))\n"
+        "print(file.load().boot, sorted(os.listdir(sys.argv[1])))\n"
     )
     mount = f'mount -t tmpfs -o size=64k none {tmp_path} && exec {sys.executable} -c "$0" {tmp_path}'
     done = subprocess.run(
@@ -149,7 +150,7 @@ def test_state_file_on_a_disk_that_is_really_full_stays_as_it_was(tmp_path: Path
         lacking("a small file system needs the right to mount")
 
     assert "cannot be written: No space left on device" in done.stdout
-    assert "before ['state.json']" in done.stdout
+    assert "before ['state.json', 'state.json.lock']" in done.stdout
 
 
 def test_state_file_after_a_crash_while_it_was_written_is_the_one_before(file: StateFile) -> None:
@@ -172,3 +173,39 @@ def test_state_file_is_json_that_people_can_read(file: StateFile) -> None:
 
 def test_start_of_the_host_is_known() -> None:
     assert boot_id() == boot_id() != ""
+
+
+def test_state_file_that_another_daemon_has_is_neither_taken_nor_written(file: StateFile) -> None:
+    other = StateFile(str(file.path))
+    other.hold()
+    other.save(SAVED)
+
+    for refused in (file.hold, lambda: file.save(Saved())):
+        with pytest.raises(StateInUseError) as caught:
+            refused()
+        assert str(caught.value) == (
+            f"state file {file.path}: the daemon with pid {os.getpid()} uses it; "
+            "a second daemon needs a state_file of its own"
+        )
+    assert file.load() == SAVED
+
+    other.release()
+    file.save(Saved(boot="mine"))
+    assert file.load().boot == "mine"
+
+
+def test_state_file_that_cannot_be_locked_is_written_and_says_so(file: StateFile) -> None:
+    lock = file.path.with_name("state.json.lock")
+    lock.mkdir(parents=True)
+
+    file.save(SAVED)
+
+    assert file.load() == SAVED
+    assert file.unlocked == (
+        f"state file {file.path}: nothing keeps a second daemon from it, since {lock} cannot be locked: "
+        "Is a directory"
+    )
+
+    lock.rmdir()
+    file.save(SAVED)
+    assert file.unlocked == ""

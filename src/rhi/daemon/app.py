@@ -90,6 +90,7 @@ class Daemon:
         Raises:
             ListenError: an address to listen on cannot be had.
             SocketOptionError: a peer has a password, and the kernel has no TCP MD5.
+            StateInUseError: another daemon has the state file; nothing has begun.
         """
         self._loop = asyncio.get_running_loop()
         self.options = options

@@ -106,7 +106,15 @@ class Keeper(Sections):
         clocks: Callable[[], Clocks],
         tell: Callable[[str | None], object],
     ) -> None:
-        """`tell` gets a sentence about what is wrong, and None when all is well again."""
+        """`tell` gets a sentence about what is wrong, and None when all is well again.
+
+        Raises:
+            StateInUseError: another daemon has the file.
+        """
+        file.hold()
+        self._unlocked = file.unlocked
+        if file.unlocked:
+            tell(file.unlocked)
         super().__init__(file, clocks, tell)
         self._loop = asyncio.get_running_loop()
         self._report = tell
@@ -136,10 +144,19 @@ class Keeper(Sections):
         return self._written >= wanted
 
     async def close(self, timeout: float) -> bool:
-        """Write what has changed and nothing after it; false when it is not on disk in time."""
+        """Write what has changed and nothing after it; false when it is not on disk in time.
+
+        Another daemon may have the file then.
+        """
         self._is_closed = True
         if self._task is not None:
             self._task.cancel()
+        try:
+            return await self._write_last(timeout)
+        finally:
+            self.file.release()
+
+    async def _write_last(self, timeout: float) -> bool:
         try:
             async with asyncio.timeout(timeout):
                 while self._threads.is_busy(_KEY):
@@ -177,9 +194,9 @@ class Keeper(Sections):
             self._fail(f"state file {self.file.path}: cannot be written: internal error: {error!r}")
         else:
             self._written = wanted
-            if self._has_failed:
-                self._has_failed = False
-                self._report(None)
+            if self._has_failed or self.file.unlocked != self._unlocked:
+                self._has_failed, self._unlocked = False, self.file.unlocked
+                self._report(self._unlocked or None)
         news, self._news = self._news, asyncio.Event()
         news.set()
 

@@ -46,6 +46,7 @@ async def serve(file: str, log: Log, signals: Signals, collector: Collector | No
         ConfigError: the file cannot be used.
         ListenError, SocketOptionError: the sessions cannot begin.
         ControlError: the API cannot listen.
+        StateInUseError: another daemon has the state file.
     """
     loop = asyncio.get_running_loop()
     config, setup = read(file)

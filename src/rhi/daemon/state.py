@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from rhi.daemon.state_lock import LockedError, StateLock
+from rhi.errors import RhiError
 from rhi.model.wording import os_error_text
 
 VERSION: Final = 2
@@ -27,6 +29,10 @@ BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 class StateError(Exception):
     """The file cannot be read, used or written; one sentence."""
+
+
+class StateInUseError(StateError, RhiError):
+    """Another daemon has the file; one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +65,40 @@ class Saved:
 
 
 class StateFile:
-    """The file at one path."""
+    """The file at one path.
+
+    Attributes:
+        unlocked: why nothing keeps another daemon from the file, a sentence; empty when something does.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = Path(path)
+        self.unlocked = ""
+        self._lock = StateLock(self.path.with_name(self.path.name + ".lock"))
+
+    def hold(self) -> None:
+        """Have the file for this daemon alone, if its file system allows that; until `release`.
+
+        Raises:
+            StateInUseError: another daemon has it.
+        """
+        try:
+            self._lock.take()
+            self.unlocked = ""
+        except LockedError as error:
+            holder = f"the daemon with pid {error.pid}" if error.pid else "another daemon"
+            raise StateInUseError(
+                f"state file {self.path}: {holder} uses it; a second daemon needs a state_file of its own"
+            ) from None
+        except OSError as error:
+            self.unlocked = (
+                f"state file {self.path}: nothing keeps a second daemon from it, since "
+                f"{self._lock.path} cannot be locked: {os_error_text(error)}"
+            )
+
+    def release(self) -> None:
+        """Let another daemon have it."""
+        self._lock.release()
 
     def load(self) -> Saved:
         """What is in it; nothing when there is no file.
@@ -104,8 +140,9 @@ class StateFile:
         """Replace the file; for a thread, since a disk may take its time.
 
         Raises:
-            StateError: it could not be written; the one before is as it was.
+            StateError: it could not be written, or another daemon has it; the one before is as it was.
         """
+        self.hold()
         new = self.path.with_name(self.path.name + ".new")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -20,6 +20,8 @@ from rhi.model.attributes import Origin, PathAttributes, Route
 from rhi.model.communities import Community, ExtendedCommunity, LargeCommunity
 from rhi.model.drain import Drained, DrainStep
 from rhi.model.events import (
+    CallFailed,
+    CallRecovered,
     DrainProgress,
     EndOfRibReceived,
     EndOfRibSent,
@@ -62,6 +64,8 @@ __version__ = "0.1.0"
 __all__ = [
     "AoAlgorithm",
     "AoKey",
+    "CallFailed",
+    "CallRecovered",
     "Community",
     "Drain",
     "DrainProgress",

@@ -11,7 +11,6 @@ and also after `close`, when changes are ignored and `status` tells how things e
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import CancelledError, Future
@@ -22,7 +21,6 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from rhi.core.route_table import REPLACE_STEP
-from rhi.errors import SocketOptionError
 from rhi.model.attributes import PathAttributes
 from rhi.model.drain import DrainStep
 from rhi.model.events import Event
@@ -31,6 +29,7 @@ from rhi.model.parameters import Parameters
 from rhi.model.prefix import IPAddress, Prefix, PrefixLike
 from rhi.model.route_set import RouteSet
 from rhi.model.status import Flushed, Status
+from rhi.net.carried_out import CONFIGURE, ROUTES, CarriedOut
 from rhi.net.drain_handle import Drain
 from rhi.net.drain_plan import DEFAULT_FLUSH_TIMEOUT, DEFAULT_WAIT, DrainPlan
 from rhi.net.dynamic import MAX_DYNAMIC_PEERS, MAX_PER_SOURCE
@@ -50,12 +49,12 @@ from rhi.net.pool import DynamicPeers, ParsedPeers, PeerMap, PoolDriver
 
 __all__ = ["Drain", "Pool", "Session"]
 
-log = logging.getLogger("rhi")
-
 T = TypeVar("T")
 
 # Noted changes taken over before the event loop looks after sockets and timers again.
 CHANGES_PER_TURN: Final = 1000
+# Seconds from changes that could not be taken over, by a mistake of ours, to the next ones.
+AFTER_FAILURE: Final = 1.0
 # Longest that `close` waits for peers that do not read and an observer that does not return.
 CLOSE_WAIT: Final = 2.0
 
@@ -135,6 +134,7 @@ class Pool(PoolMethods):
         self._loop = asyncio.new_event_loop()
         self._stopping: asyncio.Future[tuple[str, bool]] = self._loop.create_future()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._carried_out = CarriedOut(lambda event: self._deliver(event, None))
         started: Future[None] = Future()
         self._thread = Thread(target=self._run, args=(started, settings), name="rhi", daemon=True)
         self._has_begun = False
@@ -289,18 +289,12 @@ class Pool(PoolMethods):
         self._schedule()
 
     def _configure(self, peers: ParsedPeers, allow_reset: bool) -> None:
-        def change() -> None:
-            try:
-                self._driver.configure(peers, allow_reset=allow_reset)
-            except SocketOptionError as error:
-                log.error("configure: %s; nothing is changed", error.strerror)
-
-        self._call_soon(change)
+        self._carry_out(CONFIGURE, lambda: self._driver.configure(peers, allow_reset=allow_reset))
 
     def _mark_complete(self) -> None:
         async def mark() -> None:
             await self._catch_up()
-            self._driver.mark_complete()
+            self._carried_out.run("mark_complete", self._driver.mark_complete)
 
         self._call_soon(lambda: self._begin(mark()))
 
@@ -310,13 +304,20 @@ class Pool(PoolMethods):
             drain.overtake(prefix)
 
     def _release_quarantine(self, address: PeerAddress | PeerInterface) -> None:
-        self._call_soon(lambda: self._driver.release_quarantine(address))
+        self._carry_out("release_quarantine", lambda: self._driver.release_quarantine(address), address)
 
     def _shut_down(self, address: PeerAddress | PeerInterface, message: str) -> None:
-        self._call_soon(lambda: self._driver.shut_down(address, message))
+        self._carry_out("shut_down", lambda: self._driver.shut_down(address, message), address)
 
     def _bring_up(self, address: PeerAddress | PeerInterface) -> None:
-        self._call_soon(lambda: self._driver.bring_up(address))
+        self._carry_out("bring_up", lambda: self._driver.bring_up(address), address)
+
+    def _carry_out(
+        self, name: str, call: Callable[[], object], peer: PeerAddress | PeerInterface | None = None
+    ) -> None:
+        """Have the I/O thread do it, and observers learn what goes wrong."""
+        text = "" if peer is None else str(peer)
+        self._call_soon(lambda: self._carried_out.run(name, call, text))
 
     def _schedule(self) -> None:
         """Have the I/O thread take over the changes noted; one call is enough for many changes."""
@@ -422,6 +423,11 @@ class Pool(PoolMethods):
             await asyncio.sleep(0)
 
     def _take_over(self) -> None:
+        if not self._carried_out.run(ROUTES, self._take_some):
+            # what was noted after it is not to wait for another change; nor are mistakes to take all time
+            self._loop.call_later(AFTER_FAILURE, self._take_over)
+
+    def _take_some(self) -> None:
         if self._apply():
             # a single change must not go round the loop before it is sent
             self._driver.tell_now()

@@ -29,6 +29,8 @@ TO_PEER: Any = {"peer": "192.0.2.1"}
          ["192.0.2.1 9 routes are not shown: they came faster than they could be written"]),
         (events.PrefixLimitNear(**TO_PEER, family="ipv6", count=75, limit=100),
          ["192.0.2.1 announces 75 ipv6 routes, and may announce 100"]),
+        (events.CallFailed(call="configure", reason="no room"), ["configure: no room"]),
+        (events.CallRecovered(**TO_PEER, call="bring_up"), ["bring_up 192.0.2.1 works again"]),
         (events.UpdateMalformed(**TO_PEER, treatment="attribute discard", detail="ORIGIN: twice", count=7),
          ["192.0.2.1 malformed UPDATE, attribute discard: ORIGIN: twice (7 in this session)"]),
         (events.RoutesHeldBack(**TO_PEER, reason="no_next_hop", count=0),

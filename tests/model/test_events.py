@@ -13,6 +13,8 @@ from rhi.model.attributes import Origin
 from rhi.model.communities import Community, ExtendedCommunity, LargeCommunity
 from rhi.model.drain import DrainStep
 from rhi.model.events import (
+    CallFailed,
+    CallRecovered,
     DrainProgress,
     EndOfRibReceived,
     EndOfRibSent,
@@ -113,6 +115,11 @@ EVENTS: list[tuple[Event, dict[str, Any]]] = [
             "count": 3,
         },
     ),
+    (
+        CallFailed(peer=PEER, call="bring_up", reason="no"),
+        {"event": "call_failed", "call": "bring_up", "reason": "no"},
+    ),
+    (CallRecovered(peer=PEER, call="bring_up"), {"event": "call_recovered", "call": "bring_up"}),
     (
         DrainProgress(
             peer=PEER,

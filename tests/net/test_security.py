@@ -178,13 +178,16 @@ def test_pool_with_a_password_does_not_begin_on_a_kernel_without_md5(
     rhi.Pool("192.0.2.2", listen=[("127.0.0.1", port)]).close()
 
 
-def test_configure_with_a_password_on_a_kernel_without_md5_changes_nothing_and_is_logged(
+def test_configure_with_a_password_on_a_kernel_without_md5_changes_nothing_and_is_told(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     refuse_md5(monkeypatch)
-    with rhi.Pool("192.0.2.2", listen=["127.0.0.1:0"]) as pool:
+    events = Events()
+    with rhi.Pool("192.0.2.2", listen=["127.0.0.1:0"], observer=events) as pool:
         pool.configure({"127.0.0.1": passive(password=KEY)})
 
+        failed = events.wait(rhi.CallFailed)
+        assert failed.reason == "TCP MD5 for 127.0.0.1: not possible on this system (x)"
         assert pool.status() == {}
     assert caplog.messages == [
         "configure: TCP MD5 for 127.0.0.1: not possible on this system (x); nothing is changed"

@@ -10,6 +10,8 @@ from rhi.cli.output import Output
 from rhi.core.export import NO_NEXT_HOP, NOT_NEGOTIATED, TOO_LARGE
 from rhi.core.quarantine import QUARANTINED, SUSPECTED
 from rhi.model.events import (
+    CallFailed,
+    CallRecovered,
     DrainProgress,
     EndOfRibReceived,
     EndOfRibSent,
@@ -80,6 +82,8 @@ def describe(event: Event) -> list[str]:
         return []
     if isinstance(event, DrainProgress):
         return describe_drain(event)
+    if isinstance(event, CallFailed | CallRecovered):
+        return [_call_sentence(event)]
     if isinstance(event, RoutesReceived):
         attributes = _attributes(event.attributes or {})
         announced = [f"{event.peer} + {prefix} {attributes}" for prefix in event.announced]
@@ -117,6 +121,11 @@ def _sentence(event: Event) -> str:
     if isinstance(event, RoutesReleased):
         return f"{_listed(event)} no longer quarantined"
     return str(event)
+
+
+def _call_sentence(event: CallFailed | CallRecovered) -> str:
+    what = f"{event.call} {event.peer}".rstrip()
+    return f"{what}: {event.reason}" if isinstance(event, CallFailed) else f"{what} works again"
 
 
 def _listed(event: RoutesQuarantined | RoutesReleased) -> str:

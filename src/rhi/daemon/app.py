@@ -42,7 +42,8 @@ from rhi.daemon.state import Clocks, StateFile
 from rhi.daemon.warm import is_forwarding_kept
 from rhi.health.checker import Report
 from rhi.health.runner import Runner
-from rhi.model.events import Event, RoutesMissed, SessionDown, SessionUp
+from rhi.model.events import CallFailed, CallRecovered, Event, RoutesMissed, SessionDown, SessionUp
+from rhi.net.carried_out import CONFIGURE, ROUTES
 
 _log = logging.getLogger("rhi")
 
@@ -219,7 +220,7 @@ class Daemon:
         self.setup = setup
         self._take_options(setup.options or self.options)
         self.controller.configure(setup)
-        self.conductor.act(setup.peers, allow_reset=consent)
+        self.conductor.act(setup.peers, allow_reset=consent, retries=True)
         self._watch_addresses()
         self.runner.configure(setup.checks)
         self.alarms.set("reload", None)
@@ -306,8 +307,11 @@ class Daemon:
             # not known, so all there is is looked at a little later, and meanwhile whatever is new
             _log.exception("a decision has failed")
             self.alarms.set("decision", f"internal error: {error!r}; what is announced may be out of date")
-            if self._look_again is None:
-                self._look_again = self._loop.call_later(LOOK_AGAIN, self._decide_all)
+            self._look_later()
+
+    def _look_later(self) -> None:
+        if self._look_again is None:
+            self._look_again = self._loop.call_later(LOOK_AGAIN, self._decide_all)
 
     def _decide_all(self) -> None:
         self._look_again = None
@@ -315,6 +319,7 @@ class Daemon:
         self._decide()
         if self._look_again is None:
             self.alarms.set("decision", None)
+            self.alarms.set(f"sessions {ROUTES}", None)
 
     def _bring_about(self) -> None:
         decided = self.controller.decide()
@@ -367,10 +372,27 @@ class Daemon:
             self.origins.peer_down(event.peer)
         elif isinstance(event, RoutesMissed):
             self.origins.peer_down(event.peer)
+        elif isinstance(event, CallFailed | CallRecovered):
+            self._note_call(event)
         self.conductor.take_event(event)
         self._look.take_event(event)
         for tell in self.on_event:
             tell(event)
+
+    def _note_call(self, event: CallFailed | CallRecovered) -> None:
+        """What we have told the sessions could not be done, or can be again."""
+        subject = f"sessions {event.call} {event.peer}".rstrip()
+        if event.call == ROUTES:
+            # which ones is not known: all are said again, and until then nothing is well
+            if isinstance(event, CallFailed):
+                self.alarms.set(subject, f"{event.reason}; what peers are told may be out of date")
+                self._look_later()
+        elif isinstance(event, CallRecovered):
+            self.alarms.set(subject, None)
+        elif event.call == CONFIGURE:
+            self.alarms.set(subject, f"peers stay as they were: {event.reason}; rhi reload tries again")
+        else:
+            self.alarms.set(subject, event.reason)
 
 
 class _Relay(rhi.Observer):

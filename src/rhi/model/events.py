@@ -204,6 +204,30 @@ class DrainProgress(Event):
     behind: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFailed(Event):
+    """What a method of `rhi.Pool` or `rhi.Session` was to do could not be done, after it had returned.
+
+    `peer` is that of a call about one peer, else empty.
+
+    Attributes:
+        call: the method; `routes` for those that change routes.
+        reason: one sentence. When the kernel has refused a `configure`, the peers are those from before.
+    """
+
+    peer: str = ""
+    call: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecovered(Event):
+    """A call like one that had failed has been carried out; see `CallFailed`."""
+
+    peer: str = ""
+    call: str
+
+
 def _kind(name: str) -> str:
     return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name).lstrip("_")
 

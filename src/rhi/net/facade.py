@@ -147,7 +147,8 @@ class PoolMethods(ABC):
         """Have exactly these peers: new ones are added, known ones changed in place, others removed.
 
         Parameters that need a new session wait until the session ends, and are listed in its status, unless
-        `allow_reset` ends it now.
+        `allow_reset` ends it now. What the kernel refuses, such as a password where it has no TCP MD5,
+        changes nothing: `rhi.aio` raises SocketOptionError, and of `rhi.Pool` observers get a `CallFailed`.
 
         Raises:
             InvalidValueError: an address is wrong or named twice; nothing is changed then.

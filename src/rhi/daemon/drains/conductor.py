@@ -10,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
 from rhi.daemon.drains.book import Drains, Flush
-from rhi.model.events import Event, PeerRemoved, SessionDown, SessionUp
+from rhi.model.events import CallFailed, CallRecovered, Event, PeerRemoved, SessionDown, SessionUp
 from rhi.model.parameters import Parameters
 from rhi.model.status import Flushed
+from rhi.net.carried_out import CONFIGURE
 
 # Seconds of one look at what peers have acknowledged.
 FLUSH_TIME: Final = 0.5
@@ -50,16 +51,19 @@ class Conductor:
         self._drains = drains
         self._decide_soon = decide_soon
         self._told = dict(peers)
+        self._is_refused = False
         self._closed: dict[str, str] = {}
         self._executor = ThreadPoolExecutor(1, "rhi-drain")
         self._is_flushing = self._is_closed = False
 
-    def act(self, peers: Mapping[str, Parameters], *, allow_reset: bool = False) -> None:
-        """After a decision: `peers` are those that are configured."""
+    def act(
+        self, peers: Mapping[str, Parameters], *, allow_reset: bool = False, retries: bool = False
+    ) -> None:
+        """After a decision: `peers` are those that are configured; `retries` what the kernel has refused."""
         if self._is_closed:
             return
         wanted = self._drains.parameters(peers)
-        if wanted != self._told or allow_reset:
+        if wanted != self._told or allow_reset or (retries and self._is_refused):
             self._pool.configure(wanted, allow_reset=allow_reset)
             self._told = wanted
         closed = {name: text for name, text in self._drains.closed_peers.items() if name in wanted}
@@ -74,6 +78,8 @@ class Conductor:
     def take_event(self, event: Event) -> None:
         """Something has happened to a session."""
         sessions = self._drains.sessions
+        if isinstance(event, CallFailed | CallRecovered) and event.call == CONFIGURE:
+            self._is_refused = isinstance(event, CallFailed)
         if isinstance(event, SessionUp):
             sessions.established.add(event.peer)
         elif isinstance(event, PeerRemoved) or (isinstance(event, SessionDown) and event.established):

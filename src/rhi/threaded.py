@@ -14,11 +14,13 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import CancelledError, Future
+from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from itertools import islice
 from threading import RLock, Thread, current_thread
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
+from weakref import WeakSet
 
 from rhi.core.route_table import REPLACE_STEP
 from rhi.model.attributes import PathAttributes
@@ -43,6 +45,7 @@ from rhi.net.facade import (
     check_message,
     check_timeout,
 )
+from rhi.net.forks import call_in_children
 from rhi.net.observer_thread import ObserverThread
 from rhi.net.pending_changes import PendingChanges
 from rhi.net.pool import DynamicPeers, ParsedPeers, PeerMap, PoolDriver
@@ -59,6 +62,8 @@ AFTER_FAILURE: Final = 1.0
 CLOSE_WAIT: Final = 2.0
 
 _DONE: Final = object()
+# `last_error` in a forked process.
+_LEFT: Final = "Not in this process, but in the one that it was forked from"
 
 
 class Pool(PoolMethods):
@@ -146,6 +151,7 @@ class Pool(PoolMethods):
         except BaseException:
             self._give_up()
             raise
+        _pools.add(self)
 
     def flush(self, timeout: float | None = 5.0) -> Flushed:
         """Wait until every established peer's TCP has acknowledged all routes wanted now.
@@ -262,6 +268,17 @@ class Pool(PoolMethods):
         self.close()
 
     # In the caller's thread
+
+    def _leave(self) -> None:
+        """In a forked process, which the pool's threads are not in; what they held stays held for ever."""
+        self._lock, self._changes = RLock(), PendingChanges()
+        self._dispatcher = None
+        self._is_closed = True
+        now = datetime.now(UTC)
+        if not self._last_status:  # it had not been closed before
+            self._last_status = {name: Status(when=now, last_error=_LEFT) for name in self._driver.peer_names}
+        for drain in list(self._drains):
+            drain.end(DrainStep.SUPERSEDED)
 
     def _give_up(self) -> None:
         """End what the constructor began; a signal may break off `Thread.start` with the thread at work."""
@@ -462,6 +479,17 @@ class Pool(PoolMethods):
     def _deliver(self, event: Event, parameters: Parameters | None) -> None:
         if self._dispatcher is not None:
             self._dispatcher.put(event, parameters)
+
+
+_pools: WeakSet[Pool] = WeakSet()
+
+
+def _leave_pools() -> None:
+    for pool in list(_pools):
+        pool._leave()
+
+
+call_in_children(_leave_pools)
 
 
 class Session(SessionMethods[Pool]):

@@ -12,6 +12,7 @@ from rhi.errors import ListenError, SocketOptionError
 from rhi.model.prefix import IPNetwork
 from rhi.model.wording import os_error_text
 from rhi.net.endpoint import ListenAddress, PeerAddress
+from rhi.net.forks import keep_from_children
 from rhi.net.keys import Secret, SocketKeys
 from rhi.net.session import PeerSession
 from rhi.net.sockopt import send_max_ttl
@@ -115,6 +116,7 @@ class Listener:
         if session is None:
             sock.close()
             return
+        keep_from_children(sock)
         sock.setblocking(False)
         connection = session.accept(sock, PeerAddress.of_socket(sock.getsockname()))
         if connection is None:
@@ -138,6 +140,7 @@ def _bind(address: ListenAddress) -> socket.socket:
         sock = socket.socket(address.socket_family, socket.SOCK_STREAM)
     except OSError as error:
         raise _listen_error(address, error) from None
+    keep_from_children(sock)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if address.socket_family == socket.AF_INET6:

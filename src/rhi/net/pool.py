@@ -314,6 +314,11 @@ class PoolDriver:
         """Any session is established."""
         return any(session.peer.is_established for session in self._all_sessions())
 
+    @property
+    def peer_names(self) -> list[str]:
+        """All peers there are at the moment."""
+        return [session.name for session in self._all_sessions()]
+
     def status(self) -> dict[str, Status]:
         """Status by the names of the peers."""
         return {session.name: session.status() for session in self._all_sessions()}

@@ -27,6 +27,7 @@ from rhi.model.status import State, Status
 from rhi.model.wording import os_error_text
 from rhi.net.connection import UNSENT_BYTES, TcpConnection
 from rhi.net.endpoint import PeerAddress
+from rhi.net.forks import keep_from_children
 from rhi.net.key_drops import KeyDrops, key_hint, read_key_drops
 from rhi.net.keys import Secret, SocketKeys, secret_of
 from rhi.net.sockopt import send_promptly, set_ttl_security
@@ -366,6 +367,7 @@ class PeerSession:
         parameters = self.peer.parameters
         self._key_drops = read_key_drops()
         sock = socket.socket(self.address.socket_family, socket.SOCK_STREAM)
+        keep_from_children(sock)
         self._dialed[number], self._keys[number] = sock, SocketKeys()
         try:
             sock.setblocking(False)

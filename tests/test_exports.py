@@ -56,6 +56,15 @@ def test_all_names_exist_once(module_name: str) -> None:
     assert len(names) == len(set(names))
 
 
+def test_dir_shows_names_that_have_yet_to_come() -> None:
+    script = (
+        "import rhi, sys; assert 'rhi.threaded' not in sys.modules; print(set(rhi.__all__) - set(dir(rhi)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert ran.stdout == "set()\n"
+
+
 def test_import_rhi_is_enough_for_aio() -> None:
     script = "import rhi; print(rhi.aio.Pool.__name__, rhi.aio.Session.__name__)"
 

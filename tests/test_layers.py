@@ -167,9 +167,10 @@ class Imports(ast.NodeVisitor):
 
 
 def is_re_export_only(tree: ast.Module) -> bool:
-    """Whether a module is a docstring, imports, `__all__` and other dunder assignments, and `__getattr__`.
+    """Whether a module is a docstring, imports, dunder assignments (`__all__`), `__getattr__` and `__dir__`.
 
-    That one imports what takes long when it is first asked for; type checkers see plain imports instead.
+    These import what takes long when it is first asked for, and name it before; type checkers see plain
+    imports instead.
     """
 
     def is_fine(statement: ast.stmt) -> bool:
@@ -178,7 +179,7 @@ def is_re_export_only(tree: ast.Module) -> bool:
                 return True
             case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
                 return name.startswith("__") and name.endswith("__")
-            case ast.FunctionDef(name="__getattr__"):
+            case ast.FunctionDef(name="__getattr__" | "__dir__"):
                 return True
             case ast.If(test=test) if is_type_checking(test):
                 return all(is_fine(inner) for inner in (*statement.body, *statement.orelse))

@@ -58,6 +58,10 @@ else:
             return importlib.import_module("rhi.aio")
         raise AttributeError(f"module 'rhi' has no attribute {name!r}")
 
+    def __dir__() -> list[str]:
+        """These names too, though they have yet to come."""
+        return sorted({*globals(), *__all__})
+
 
 __version__ = "0.1.0"
 

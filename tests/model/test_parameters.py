@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import json
 import pickle
+import re
 from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Any
 
@@ -321,7 +322,9 @@ def test_from_json_takes_the_seeds_object_as_it_is() -> None:
         "next_hop_6": "::", "multiprotocol": true, "med": 5, "local_pref": 200, "communities": ["65001:100"],
         "accept": ["192.0.2.0/24", "10.0.0.1"], "reject": ["0.0.0.0/0", "::/0"]}"""
 
-    assert Parameters.from_json(json.loads(text)) == Parameters(
+    assert Parameters.from_json(text) == Parameters.from_json(text.encode())
+    assert Parameters.from_json(text) == Parameters.from_json(json.loads(text))
+    assert Parameters.from_json(text) == Parameters(
         as_number=65001,
         hold_time=4,
         next_hop_4="192.0.2.1",
@@ -391,7 +394,12 @@ def test_from_json_null_means_the_default() -> None:
         ({}, "parameters: as_number is missing; give our AS number"),
         ({"as_number": None}, "parameters: as_number is missing; give our AS number"),
         ([], "parameters: must be a JSON object, not list"),
-        ("{}", "parameters: must be a JSON object, not str"),
+        ("{}", "parameters: as_number is missing; give our AS number"),
+        ("[1]", "parameters: must be a JSON object, not list"),
+        (
+            '{"password" "x"',
+            "parameters: text is no JSON (Expecting ':' delimiter: line 1 column 13 (char 12))",
+        ),
         (None, "parameters: must be a JSON object, not NoneType"),
         ({"as_number": 1, "hold_time": True}, "hold_time True: must be 0 (no timers) or 3 to 65535 seconds"),
         ({"as_number": 1, "accept": "::/0"}, "accept '::/0': must be a list"),
@@ -400,6 +408,11 @@ def test_from_json_null_means_the_default() -> None:
 )
 def test_from_json_wrong_object_says_what_would_be_right(value: Any, message: str) -> None:
     assert refusal(Parameters.from_json, value) == message
+
+
+@pytest.mark.parametrize("text", [b"\xff", "[" * 100_000, "1" * 5000, '{"password": "secret"'])
+def test_from_json_text_that_is_no_json_is_not_shown(text: str | bytes) -> None:
+    assert re.fullmatch(r"parameters: text is no JSON \(.{,200}\)", refusal(Parameters.from_json, text))
 
 
 def test_from_json_unknown_name_is_told_the_known_ones() -> None:

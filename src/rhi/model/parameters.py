@@ -4,6 +4,7 @@ Which fields take effect at once and which need a new session is data: `LIVE_FIE
 """
 
 import enum
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -233,15 +234,17 @@ class Parameters:
         return f"Parameters({', '.join(shown)})"
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Parameters":
-        """From the decoded JSON object of the seed's `Parameters`, or of `to_json`.
+    def from_json(cls, value: Mapping[str, Any] | str | bytes) -> "Parameters":
+        """From the JSON object of the seed's `Parameters`, or of `to_json`: decoded, or as text.
 
         As in the seed: `0.0.0.0` and `::` mean unset, a hold time of 1 or 2 becomes 10. Unlike the seed's,
         an explicit 0 for med, local_pref or hold_time means 0.
 
         Raises:
-            InvalidValueError: an unknown name or a value out of range.
+            InvalidValueError: text that is no JSON, an unknown name or a value out of range.
         """
+        if isinstance(value, str | bytes):
+            value = _decoded(value)
         if not isinstance(value, Mapping):
             raise InvalidValueError(f"parameters: must be a JSON object, not {type(value).__name__}")
         known = {field.name for field in fields(cls)}
@@ -299,6 +302,14 @@ class Parameters:
         """Names of the fields that differ."""
         names = (field.name for field in fields(self))
         return frozenset(name for name in names if getattr(self, name) != getattr(other, name))
+
+
+def _decoded(text: str | bytes) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        # the text itself may hold a password
+        raise InvalidValueError(f"parameters: text is no JSON ({error})") from None
 
 
 def to_as_number(value: int | str, what: str) -> int:

@@ -192,6 +192,11 @@ class PoolMethods(ABC):
         """
         self._bring_up(parse_peer(peer))
 
+    @property
+    @abstractmethod
+    def listen_addresses(self) -> list[ListenAddress]:
+        """Where connections are accepted, with the ports that were asked for as 0."""
+
     @abstractmethod
     def _announce(self, prefix: Prefix, attributes: PathAttributes) -> None: ...
 
@@ -252,6 +257,19 @@ class SessionMethods(Generic[P]):
     def release_quarantine(self) -> None:
         """See `Pool.release_quarantine`."""
         self._pool.release_quarantine(self._peer)
+
+    def shut_down(self, message: str = "") -> None:
+        """See `Pool.shut_down`; unlike `close`, it can be taken back."""
+        self._pool.shut_down(self._peer, message)
+
+    def bring_up(self) -> None:
+        """See `Pool.bring_up`."""
+        self._pool.bring_up(self._peer)
+
+    @property
+    def listen_addresses(self) -> list[ListenAddress]:
+        """Where connections are accepted, with the ports that were asked for as 0."""
+        return self._pool.listen_addresses
 
 
 def check_timeout(timeout: float | None) -> None:

@@ -4,6 +4,8 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -587,6 +589,51 @@ def test_peer_that_is_shut_down_stays_so_until_it_is_brought_up() -> None:
         pool.bring_up(collector.host)
         assert pool.flush().behind == {}
         assert pool.status()[collector.host].established_sessions == 2
+
+
+# In `__del__` of what a module holds: Python lets no other thread run any more.
+ENDING = """
+import sys, rhi
+
+class Balancer:
+    def __init__(self):
+        parameters = rhi.Parameters(as_number=65001, port=int(sys.argv[1]))
+        self.session = rhi.Session("192.0.2.10", "127.0.0.1", parameters)
+
+    def __del__(self):
+        self.session.withdraw("203.0.113.1")
+        flushed, status = self.session.flush(), self.session.status()
+        drained = self.session.drain(wait=0).wait()
+        self.session.close()
+        print(flushed.peers == frozenset(), status.state.value, status.last_error, drained.outcome.value)
+
+balancer = Balancer()
+"""
+
+
+def test_methods_return_while_the_interpreter_ends() -> None:
+    command = [sys.executable, "-c", ENDING, str(free_port())]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+    assert (ran.stdout, ran.stderr) == ("True IDLE The program is ending superseded\n", "")
+
+
+def test_session_has_the_methods_of_a_pool_about_its_peer() -> None:
+    events = Events()
+    with Collector() as collector:
+        parameters = rhi.Parameters(as_number=65001, port=collector.port)
+        with rhi.Session(
+            "192.0.2.10", collector.host, parameters, ["203.0.113.1"], events, listen=["127.0.0.1:0"]
+        ) as session:
+            assert collector.wait_for(len, PATIENCE)
+            port = session.listen_addresses[0].port
+
+            session.shut_down("line card")
+            assert 'Administrative Shutdown: "line card"' in events.wait(SessionDown).reason
+            session.bring_up()
+            wait_until(lambda: session.status().established_sessions == 2, "the session again")
+
+    assert port > 0
 
 
 def test_end_of_rib_waits_no_longer_than_complete_within() -> None:

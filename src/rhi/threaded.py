@@ -11,6 +11,7 @@ and also after `close`, when changes are ignored and `status` tells how things e
 """
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import CancelledError, Future
@@ -62,8 +63,9 @@ AFTER_FAILURE: Final = 1.0
 CLOSE_WAIT: Final = 2.0
 
 _DONE: Final = object()
-# `last_error` in a forked process.
-_LEFT: Final = "Not in this process, but in the one that it was forked from"
+# `last_error` where the I/O thread is not, or runs no more.
+_FORKED: Final = "Not in this process, but in the one that it was forked from"
+_ENDING: Final = "The program is ending"
 
 
 class Pool(PoolMethods):
@@ -216,7 +218,7 @@ class Pool(PoolMethods):
                 self._stop("", False)
 
         with self._lock:
-            if self._is_closed:
+            if self._is_over:
                 drain.end(DrainStep.SUPERSEDED)
             else:
                 self._drains[drain] = None
@@ -230,7 +232,7 @@ class Pool(PoolMethods):
             return self._driver.status()
 
         found = self._ask(answer, None)
-        return dict(self._last_status) if found is None else found
+        return dict(self._last_status or self._lost(_ENDING)) if found is None else found
 
     @property
     def listen_addresses(self) -> list[ListenAddress]:
@@ -254,6 +256,8 @@ class Pool(PoolMethods):
         check_message(message)
         deadline = time.monotonic() + CLOSE_WAIT
         self._call_soon(lambda: self._stop(message, keep_routes))
+        if sys.is_finalizing():
+            return
         if self._thread is not current_thread():
             self._thread.join(CLOSE_WAIT)
         if self._dispatcher is not None:
@@ -274,11 +278,20 @@ class Pool(PoolMethods):
         self._lock, self._changes = RLock(), PendingChanges()
         self._dispatcher = None
         self._is_closed = True
-        now = datetime.now(UTC)
         if not self._last_status:  # it had not been closed before
-            self._last_status = {name: Status(when=now, last_error=_LEFT) for name in self._driver.peer_names}
+            self._last_status = self._lost(_FORKED)
         for drain in list(self._drains):
             drain.end(DrainStep.SUPERSEDED)
+
+    def _lost(self, why: str) -> dict[str, Status]:
+        """Status without the I/O thread."""
+        now = datetime.now(UTC)
+        return {name: Status(when=now, last_error=why) for name in self._driver.peer_names}
+
+    @property
+    def _is_over(self) -> bool:
+        """Closed; or the interpreter is ending, and lets no other thread run: nobody would answer."""
+        return self._is_closed or sys.is_finalizing()
 
     def _give_up(self) -> None:
         """End what the constructor began; a signal may break off `Thread.start` with the thread at work."""
@@ -345,7 +358,7 @@ class Pool(PoolMethods):
 
     def _call_soon(self, call: Callable[[], object]) -> None:
         with self._lock:
-            if not self._is_closed:
+            if not self._is_over:
                 self._loop.call_soon_threadsafe(call)
 
     def _ask(self, question: Callable[[], Coroutine[Any, Any, T]], otherwise: T) -> T:
@@ -367,7 +380,7 @@ class Pool(PoolMethods):
                 self._begin(run())
 
         with self._lock:
-            if self._is_closed:
+            if self._is_over:
                 return otherwise
             self._answers.add(answer)
             self._loop.call_soon_threadsafe(begin)

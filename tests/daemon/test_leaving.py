@@ -1,6 +1,7 @@
 """The end of the daemon: what each service's `on_exit` says, as a peer on loopback sees it."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from rhi.daemon.drains.machine import Pace, State
 from rhi.daemon.policies import OnCrash, OnExit
 from rhi.model.events import Event, RoutesReceived, SessionDown
 from rhi.model.parameters import Parameters
+from rhi.model.status import Flushed
 from rhi.testing.collector import Collector
 from tests.daemon.control.house import PATIENCE, House, make_setup, run, running
 from tests.daemon.decision.build import address, service
@@ -148,6 +150,32 @@ def test_kept_services_stay_with_a_session_that_ends_without_a_word(tmp_path: Pa
                 assert "NOTIFICATION" not in router.told[1]
                 assert "ends" not in router.told[1]
                 assert "routes are kept" in house.daemon.pool.status()[router.collector.host].last_error
+
+    run(main())
+
+
+def test_peer_whose_acknowledgement_is_not_known_is_told_that_nothing_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looks at what peers have acknowledged take too long: it must not keep what has been withdrawn."""
+
+    async def main() -> None:
+        with Router(graceful_restart=60) as router:
+            setup = setup_for(router.collector, dns=OnExit.KEEP, web=OnExit.WITHDRAW)
+            async with running(tmp_path, setup, pace=replace(QUICK, acknowledge=0.05)) as house:
+                house.daemon.is_host_stopping = no
+                await announced(house, router, address(1), address(2))
+
+                def flush(timeout: float) -> Flushed:
+                    if timeout:
+                        raise RuntimeError("takes too long")
+                    return Flushed(behind={router.collector.host: "has yet to acknowledge 1 route"})
+
+                monkeypatch.setattr(house.daemon.pool, "flush", flush)
+                await house.daemon.leave("SIGTERM", TIME)
+                await house.until(lambda: router.told[-1].startswith("down: "))
+
+                assert "rhi ends (SIGTERM)" in router.told[-1]
 
     run(main())
 

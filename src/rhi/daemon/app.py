@@ -263,7 +263,7 @@ class Daemon:
             except Exception as error:  # a mistake of ours must not keep sessions from their end
                 self.history.add("end", "", f"something was not done at the end: {error!r}")
         if kept:
-            for peer in late_peers(self.controller) & self.setup.peers.keys():
+            for peer in await late_peers(self.controller, self.pool.flush) & self.setup.peers.keys():
                 self.pool.shut_down(peer, f"rhi ends ({reason})")
         await self.close(f"rhi ends ({reason})", keep_routes=bool(kept))
 

@@ -12,6 +12,7 @@ restarts.
 """
 
 import asyncio
+import contextlib
 import subprocess
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
@@ -19,10 +20,11 @@ from typing import Any, Final, Protocol
 from rhi.daemon.controller import Controller, Decided
 from rhi.daemon.drains.machine import Drain, Kind, Pace, State, Target
 from rhi.daemon.policies import OnExit
+from rhi.model.status import Flushed
 
 # Of the time there is, what is left for sessions, checks and clients to end in, in seconds.
 RESERVE: Final = 4.0
-# Seconds that the host is asked whether it is going down.
+# Seconds that the host is asked whether it is going down, and the sessions who is behind.
 ASK_TIME: Final = 1.0
 
 
@@ -70,9 +72,16 @@ async def lead_away(house: House, reason: str, time_left: float, is_host_stoppin
     return sorted(groups[OnExit.KEEP])
 
 
-def late_peers(controller: Controller) -> set[str]:
-    """Peers that had not acknowledged what has left."""
-    return {
+async def late_peers(controller: Controller, flush: Callable[[float], Flushed]) -> set[str]:
+    """Peers that have not acknowledged what has left.
+
+    The steps of drains tell of them as far as a comparison had ended by then, so the pool is asked once more.
+    """
+    behind: set[str] = set()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(ASK_TIME):
+            behind |= (await asyncio.get_running_loop().run_in_executor(None, flush, 0.0)).behind.keys()
+    return behind | {
         peer
         for drain in controller.drains.all
         if drain.target.kind is Kind.EXIT

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,7 +13,8 @@ from threading import Condition, Thread
 from typing import Any, NamedTuple
 
 COMMAND = (sys.executable, "-m", "rhi")
-PATIENCE = 10.0
+# Seconds for what ought to be there at once, on a machine that may stand still in between.
+PATIENCE = 30.0
 TO_NOBODY = ("65001", "192.0.2.10", "127.0.0.1")
 
 
@@ -123,6 +125,37 @@ def running(*words: str, command: Sequence[str] = COMMAND) -> Iterator[Child]:
             if file is not None:
                 with suppress(BrokenPipeError):
                     file.close()
+
+
+class Service:
+    """Takes connections and ends them, until it is closed.
+
+    One that only listened would be full of what nobody accepts after some seconds of checks.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        self._server = socket.create_server(("127.0.0.1", port))
+        self.port: int = self._server.getsockname()[1]
+        self._thread = Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        with suppress(OSError):  # closed
+            while True:
+                self._server.accept()[0].close()
+
+    def close(self) -> None:
+        """Take no more."""
+        with suppress(OSError):  # closed already
+            self._server.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._server.close()
+
+    def __enter__(self) -> "Service":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def wait_for_file(path: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from rhi.model.events import Event, SessionUp
 from rhi.testing.collector import Collector
-from tests.cli.command import TO_NOBODY, assert_one_sentence, run
+from tests.cli.command import PATIENCE, TO_NOBODY, assert_one_sentence, run
+from tests.net.raw import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -253,6 +254,8 @@ def test_bad_lines_on_stdin_are_told_by_number_and_change_nothing() -> None:
         code, _, err = run(
             "speak", "--port", str(collector.port), "--stdin", *TO_NOBODY, stdin=b"\n".join(lines)
         )
+        # what the command has said to the end is still to be read
+        wait_until(lambda: any(seen) and not seen[-1], "the end of the session", PATIENCE)
 
     said = err.splitlines()
     numbers = [line.partition(", line ")[2].partition(":")[0] for line in said]

@@ -16,6 +16,7 @@ import pytest
 from rhi.cli import client as module
 from rhi.cli.client import Address, ApiError, Client, NoDaemon, path_of
 from rhi.errors import InvalidValueError
+from tests.cli.command import PATIENCE
 
 Answer = Callable[[socket.socket], None]
 
@@ -57,8 +58,8 @@ def server(tmp_path: Path, *answers: bytes | Answer) -> Iterator[tuple[Client, l
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        yield Client(Address(path=str(path)), answer_time=5.0), requests
-        thread.join(5)
+        yield Client(Address(path=str(path)), answer_time=PATIENCE), requests
+        thread.join(PATIENCE)
 
 
 def test_client_get_sends_one_request_and_returns_json(tmp_path: Path) -> None:
@@ -96,8 +97,8 @@ def test_client_items_without_progress_ends(tmp_path: Path) -> None:
 
 
 def trickle(sock: socket.socket) -> None:
-    sock.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
     try:
+        sock.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
         while True:
             sock.sendall(b" ")
             time.sleep(0.001)
@@ -123,7 +124,7 @@ def test_client_refusals_and_strangers_become_one_sentence(
     tmp_path: Path, answer: bytes | Answer, status: int, text: str
 ) -> None:
     with server(tmp_path, answer) as (client, _):
-        client._answer_time = 0.05 if callable(answer) else 5.0
+        client._answer_time = 0.05 if callable(answer) else PATIENCE
         with pytest.raises(ApiError, match=re.escape(text.replace("SOCK", client.address.path))) as caught:
             client.get("/v1/status")
 

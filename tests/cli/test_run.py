@@ -12,7 +12,7 @@ import pytest
 
 from rhi.cli import run as run_verb
 from rhi.testing.collector import Collector
-from tests.cli.command import PATIENCE, run, running, wait_for_file
+from tests.cli.command import PATIENCE, Service, run, running, wait_for_file
 
 ADDRESS, OTHER = "203.0.113.10", "203.0.113.11"
 
@@ -24,8 +24,8 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture
-def server() -> Iterator[socket.socket]:
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as found:
+def server() -> Iterator[Service]:
+    with Service() as found:
         yield found
 
 
@@ -67,17 +67,16 @@ def has(collector: Collector, *addresses: str) -> bool:
 
 @pytest.mark.slow
 def test_run_announces_while_the_check_passes_and_ends_with_a_signal(
-    tmp_path: Path, collector: Collector, server: socket.socket
+    tmp_path: Path, collector: Collector, server: Service
 ) -> None:
     file = tmp_path / "rhi.toml"
-    port = server.getsockname()[1]
-    write(file, collector, port, ADDRESS)
+    write(file, collector, server.port, ADDRESS)
 
     with running("run", str(file)) as child:
         assert has(collector, ADDRESS)
         server.close()
         assert has(collector)
-        with socket.create_server(("127.0.0.1", port)):
+        with Service(server.port):
             assert has(collector, ADDRESS)
             code, _, _ = child.end()
 
@@ -87,22 +86,21 @@ def test_run_announces_while_the_check_passes_and_ends_with_a_signal(
 
 @pytest.mark.slow
 def test_run_takes_a_new_file_on_sighup_and_keeps_the_old_one_when_it_is_wrong(
-    tmp_path: Path, collector: Collector, server: socket.socket
+    tmp_path: Path, collector: Collector, server: Service
 ) -> None:
     file = tmp_path / "rhi.toml"
-    port = server.getsockname()[1]
-    write(file, collector, port, ADDRESS)
+    write(file, collector, server.port, ADDRESS)
 
     with running("run", str(file)) as child:
         assert has(collector, ADDRESS)
-        write(file, collector, port, ADDRESS, OTHER)
+        write(file, collector, server.port, ADDRESS, OTHER)
         child.send(signal.SIGHUP)
         assert has(collector, ADDRESS, OTHER)
-        write(file, collector, port, ADDRESS, more="polcy = 1")
+        write(file, collector, server.port, ADDRESS, more="polcy = 1")
         child.send(signal.SIGHUP)
         child.complaint("did you mean policy?")
         assert set(collector.routes()) == {ADDRESS, OTHER}
-        write(file, collector, port, ADDRESS, more="med = 5")
+        write(file, collector, server.port, ADDRESS, more="med = 5")
         child.send(signal.SIGHUP)
         assert collector.wait_for(
             lambda routes: set(routes) == {ADDRESS} and routes[ADDRESS].get("med") == 5, PATIENCE
@@ -111,11 +109,10 @@ def test_run_takes_a_new_file_on_sighup_and_keeps_the_old_one_when_it_is_wrong(
 
 @pytest.mark.slow
 def test_run_has_an_api_that_reads_the_file_again_and_is_gone_at_the_end(
-    tmp_path: Path, collector: Collector, server: socket.socket
+    tmp_path: Path, collector: Collector, server: Service
 ) -> None:
     file, path = tmp_path / "rhi.toml", tmp_path / "rhi.sock"
-    port = server.getsockname()[1]
-    write(file, collector, port, ADDRESS)
+    write(file, collector, server.port, ADDRESS)
     with file.open("a") as more:
         more.write(f'[api]\nsocket = "{path}"\nmode = "0600"\n')
 

@@ -384,6 +384,7 @@ def test_speak_peer_of_another_as_is_refused_with_bad_peer_as(peer: Peer) -> Non
 
     assert "Bad Peer AS (peer is AS 65000, not 65099)" in down["reason"]
     assert (code, err) == (0, "")
+    assert peer.ended()
     assert peer.downs()[0] == (2, 2)
 
 

@@ -19,7 +19,7 @@ import pytest
 from rhi.cli import main, overriding
 from rhi.cli.explain import describe
 from rhi.testing.collector import Collector
-from tests.cli.command import COMMAND, PATIENCE, running, wait_for_file
+from tests.cli.command import COMMAND, PATIENCE, Service, running, wait_for_file
 
 ADDRESS, OTHER = "203.0.113.10", "203.0.113.53"
 
@@ -40,9 +40,9 @@ class House:
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     place = tmp_path_factory.mktemp("house")
     file, path = place / "rhi.toml", str(place / "rhi.sock")
-    with Collector() as collector, socket.create_server(("127.0.0.1", 0), backlog=64) as server:
+    with Collector() as collector, Service() as server:
         check = '[[services.NAME.checks]]\ntype = "tcp"\naddress = "127.0.0.1"\ninterval = 0.2\nrise = 1\n'
-        check += f"port = {server.getsockname()[1]}\n"
+        check += f"port = {server.port}\n"
         file.write_text(f"""
 router_id = "192.0.2.10"
 as_number = 65001
@@ -414,9 +414,9 @@ def test_verbs_to_a_reader_who_has_left_end_quietly(house: House) -> None:
 def test_verbs_over_tcp_need_the_token(tmp_path: Path) -> None:
     file, token = tmp_path / "rhi.toml", tmp_path / "token"
     token.write_text("sesame\n")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    # an address that nothing else here connects from: its port is still free when the daemon takes it
+    with socket.create_server(("127.0.9.79", 0)) as free:
+        url = f"http://127.0.9.79:{free.getsockname()[1]}"
     file.write_text(
         'router_id = "192.0.2.1"\nas_number = 65001\nallow_empty = true\n'
         f'[api]\nlisten = "{url.removeprefix("http://")}"\ntoken_file = "{token}"\nsocket = "{tmp_path}/s"\n'

@@ -33,6 +33,12 @@ class Pipe:
             return stream.read().decode().splitlines()
 
 
+@pytest.fixture(autouse=True)
+def _patient_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stands still for a second loses no lines here."""
+    monkeypatch.setattr(logs, "CLOSE_TIME", 20.0)
+
+
 @pytest.fixture
 def pipe() -> Iterator[Pipe]:
     found = Pipe()

@@ -24,7 +24,7 @@ async def main():
         loop = asyncio.get_running_loop()
         first = loop.create_future()
         runner = Runner(lambda report: first.done() or first.set_result(report))
-        runner.configure({"it": to_check({"type": "icmp", "timeout": 1.0, **json.loads(text)})})
+        runner.configure({"it": to_check({"type": "icmp", **json.loads(text)})})
         report = await first
         await runner.close()
         print(json.dumps([report.result and report.result.ok, report.alarm or report.result.detail]))
@@ -33,8 +33,10 @@ asyncio.run(main())
 """
 
 
-def probe_in(namespace: Namespace, *checks: dict[str, Any], user: int = 0) -> list[Any]:
-    program = [sys.executable, "-c", PROGRAM, *map(json.dumps, checks)]
+def probe_in(
+    namespace: Namespace, *checks: dict[str, Any], user: int = 0, timeout: float = 10.0
+) -> list[Any]:
+    program = [sys.executable, "-c", PROGRAM, *(json.dumps({"timeout": timeout, **each}) for each in checks)]
     if user:
         program = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--", *program]
     done = namespace.run(*program, timeout=40)
@@ -55,7 +57,7 @@ def test_icmp_host_that_answers_passes_and_once_silent_fails() -> None:
 
         far.run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/icmp_echo_ignore_all")
         far.run("sh", "-c", "echo 1 > /proc/sys/net/ipv6/icmp/echo_ignore_all")
-        for answer in probe_in(near, *both):
+        for answer in probe_in(near, *both, timeout=1.0):
             assert answer == [False, "no answer within 1 s"]
 
         unreachable = [{"address": "198.51.100.1"}, {"address": "2001:db8:1::1"}]

@@ -1,6 +1,7 @@
 """The page in a real browser, on a real daemon: what is seen in each state, by whom, and with which means."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,7 @@ from selenium.webdriver.common.keys import Keys
 
 from rhi.daemon.control import application
 from rhi.daemon.decision.spec import Group, Quota
+from rhi.daemon.drains.machine import Pace
 from rhi.health.base import Result
 from rhi.health.context import Context
 from rhi.testing.collector import Collector
@@ -138,8 +140,8 @@ def test_page_of_a_healthy_daemon_shows_everything_and_asks_nobody_else(browser:
 
     browser.shows("#summary", "5 of 5 announced")
     browser.shows("#guards", "default: floor 2, at most 4 withdrawals at a time")
-    assert "up" in row(browser, "checks", "dns/tcp")
-    assert "passed: connected" in row(browser, "checks", "dns/tcp")
+    browser.until(lambda: "up" in row(browser, "checks", "dns/tcp"))
+    browser.until(lambda: "passed: connected" in row(browser, "checks", "dns/tcp"))
     browser.shows("#timeline", "every service is decided")
     assert browser.text("#alarms") == ""
     browser.picture("healthy")
@@ -172,9 +174,12 @@ def test_page_follows_a_failure_and_a_recovery_without_being_loaded_again(
 
 def test_page_of_a_tripped_guard_says_what_is_kept_and_why(browser: Browser, home: Home) -> None:
     browser.open(home.port)
+    browser.shows("#summary", "5 of 5 announced")
 
     for name in ("dns/tcp", "ntp/udp", "web/http"):
         SwitchCheck.on[name] = False
+    # what is kept, and why, is settled when the last of them has failed
+    browser.shows("#summary", "3 unhealthy")
     browser.shows("#guards", "tripped")
 
     kept = home.do(
@@ -228,6 +233,8 @@ def test_page_drains_a_peer_and_everything_step_by_step(browser: Browser, home: 
     browser.open(home.port)
     browser.until(lambda: "established" in row(browser, "peers", "127.0.0.1"))
     browser.shows("#summary", "5 of 5 announced")
+    # each step is there for as long as this looks at it
+    home.do(lambda house: setattr(house.daemon.controller, "pace", Pace(age=600.0)))
 
     browser.find("#peers [aria-label='Drain peer 127.0.0.1']").click()
     press(browser, "new line card")
@@ -289,6 +296,15 @@ def test_page_asks_for_the_token_until_it_is_right_and_forgets_it(browser: Brows
     assert browser.run("return sessionStorage.getItem('rhi-token')") is None
 
 
+def refused_reloads(home: Home) -> int:
+    found: int = home.do(lambda house: house.control.requests["reload", 403])
+    return found
+
+
+def has_refused_more(home: Home, before: int) -> bool:
+    return refused_reloads(home) > before
+
+
 def test_page_over_a_forwarded_socket_needs_no_token_and_obeys_no_other_site(
     browser: Browser, home: Home
 ) -> None:
@@ -306,11 +322,14 @@ def test_page_over_a_forwarded_socket_needs_no_token_and_obeys_no_other_site(
         "Object.assign(document.body.appendChild(document.createElement('form')),"
         " {method: 'post', enctype: 'text/plain', action: arguments[0]}).requestSubmit()",
     ):
+        before = refused_reloads(home)
         # another port is another origin; an answer of the API has no policy that would hold this page back
         browser.driver.get(f"http://127.0.0.1:{home.port}/v1/status")
         browser.run(attempt, f"http://127.0.0.1:{port}/v1/reload")
+        # who leaves a page takes back what has yet to be sent
+        browser.until(partial(has_refused_more, home, before))
 
-    browser.until(lambda: home.do(lambda house: house.control.requests["reload", 403]) == 2)
+    assert refused_reloads(home) == 2
     assert home.do(lambda house: house.daemon.reloads["applied"]) == 0
 
 

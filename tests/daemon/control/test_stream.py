@@ -141,7 +141,8 @@ def test_stream_of_a_client_that_does_not_read_is_dropped(
     async def main() -> None:
         async with running(tmp_path) as house:
             _, writer = await follow(house)
-            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            assert isinstance(writer.transport, asyncio.Transport)
+            writer.transport.pause_reading()
 
             async def talk() -> None:
                 while True:

@@ -87,7 +87,7 @@ def broken(how: str) -> tuple[str, ...]:
 
 
 def test_lesson_12_sigterm_withdraws_and_ends_in_good_order(tmp_path: Path, collector: Collector) -> None:
-    with running("run", write(tmp_path, collector)) as child:
+    with running("run", write(tmp_path, collector, stop_time=20)) as child:
         assert has(collector, ADDRESS)
 
         result = child.end()
@@ -133,7 +133,7 @@ def test_peer_that_does_not_read_is_named_and_waited_for_no_longer_than_there_is
     """Its window is full of routes, so that it acknowledges nothing more."""
     with RawListener("127.0.0.2") as listener:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        file = write(tmp_path, listener, stop_time=4, addresses="10.0.0.1-10.0.60.1")
+        file = write(tmp_path, listener, stop_time=8, addresses="10.0.0.1-10.0.60.1")
         with running("run", file) as child, listener.accept().establish():
             child.complaint("every service is decided")
             began = time.monotonic()

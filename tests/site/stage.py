@@ -22,7 +22,7 @@ from tests.interop.lab.namespace import Namespace, connect, namespaces
 
 # The folder in which commands are given; empty at first.
 HOME: Final = "/run/home"
-PATIENCE: Final = 20.0
+PATIENCE: Final = 40.0
 SOCKET: Final = "/run/rhi/rhi.sock"
 
 _MOUNTS: Final = """
@@ -49,7 +49,7 @@ case "$*" in
             while kill -0 "$(cat /run/rhi.pid)" 2>/dev/null; do sleep 0.05; done;;
         esac
         rhi run /etc/rhi/rhi.toml >/run/rhi.log 2>&1 & echo $! >/run/rhi.pid
-        for turn in $(seq 200); do [ -S /run/rhi/rhi.sock ] && exit 0; sleep 0.05; done
+        for turn in $(seq 700); do [ -S /run/rhi/rhi.sock ] && exit 0; sleep 0.05; done
         cat /run/rhi.log >&2; exit 1;;
     reload*) kill -HUP "$(cat /run/rhi.pid)";;
     stop*) kill "$(cat /run/rhi.pid)";;
@@ -149,8 +149,8 @@ class Stage:
         """End what `start` began, but for the backends; each with its exit code."""
         codes = []
         for command, process in reversed(self._running[1:]):
-            for patience in (1.0, PATIENCE):
-                # once ends in good order, which may take as long as a drain; twice ends at once
+            # once ends in good order, and twice at once, which is the end of a drain that takes long
+            for patience in (1.0, PATIENCE) if "--drain" in command else (PATIENCE,):
                 for program in _programs(process.pid):
                     os.kill(program, signal.SIGTERM)
                 with contextlib.suppress(subprocess.TimeoutExpired):

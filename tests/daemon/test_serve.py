@@ -192,6 +192,19 @@ def test_history_of_a_large_reload_stays_small(tmp_path: Path) -> None:
     run(main())
 
 
+def test_signal_after_the_end_of_the_event_loop_does_not_end_the_thread_that_heard_it() -> None:
+    """That thread holds the deadline for as long as other threads take to end."""
+    loop, heard = asyncio.new_event_loop(), list[str]()
+    hand_over = serve.in_loop(loop, heard.append)
+
+    hand_over("SIGTERM")
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    hand_over("SIGHUP")
+
+    assert heard == ["SIGTERM"]
+
+
 def test_second_daemon_ends_before_it_begins_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,7 +59,7 @@ async def serve(file: str, log: Log, signals: Signals, collector: Collector | No
         if not stopped.done():
             stopped.set_result(name)
 
-    signals.on_stop = lambda name: loop.call_soon_threadsafe(stop, name)
+    signals.on_stop = in_loop(loop, stop)
     if signals.stopped_by:
         stop(signals.stopped_by)
     await check_free(config.api)
@@ -69,7 +69,7 @@ async def serve(file: str, log: Log, signals: Signals, collector: Collector | No
     manager = Manager(daemon, Notifier.from_environment(), options.complete_within)
     parts.callback(manager.close)
     signals.close = daemon.pool.close
-    signals.on_hang_up = lambda: loop.call_soon_threadsafe(hung_up.set)
+    signals.on_hang_up = in_loop(loop, hung_up.set)
     if collector is not None:
         reconciler = daemon.controller.reconciler
         daemon.on_decision.append(Settled(lambda: daemon.setup, lambda: reconciler.is_decided, collector))
@@ -85,6 +85,19 @@ async def serve(file: str, log: Log, signals: Signals, collector: Collector | No
         reloads.cancel()
         async with asyncio.timeout(ENDING_TIME):
             await parts.aclose()
+
+
+def in_loop(loop: asyncio.AbstractEventLoop, call: Callable[..., object]) -> Callable[..., None]:
+    """`call`, from other threads; nothing when the loop has been closed.
+
+    The thread that hears signals must outlive the loop: it holds the deadline while threads end.
+    """
+
+    def hand_over(*arguments: object) -> None:
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(call, *arguments)
+
+    return hand_over
 
 
 async def reload(daemon: Daemon, file: str) -> None:

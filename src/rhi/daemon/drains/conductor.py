@@ -55,6 +55,7 @@ class Conductor:
         self._closed: dict[str, str] = {}
         self._executor = ThreadPoolExecutor(1, "rhi-drain")
         self._is_flushing = self._is_closed = False
+        self._ended: set[str] = set()  # peers whose sessions have, since the look that is under way began
 
     def act(
         self, peers: Mapping[str, Parameters], *, allow_reset: bool = False, retries: bool = False
@@ -82,8 +83,10 @@ class Conductor:
             self._is_refused = isinstance(event, CallFailed)
         if isinstance(event, SessionUp):
             sessions.established.add(event.peer)
+            self._ended.discard(event.peer)
         elif isinstance(event, PeerRemoved) or (isinstance(event, SessionDown) and event.established):
             sessions.has_ended(event.peer)
+            self._ended.add(event.peer)
         else:
             return
         if self._drains.all:
@@ -96,6 +99,7 @@ class Conductor:
 
     def _flush(self) -> None:
         self._is_flushing = True
+        self._ended.clear()
         began = self._loop.time()
         done = self._loop.run_in_executor(self._executor, self._pool.flush, FLUSH_TIME)
         done.add_done_callback(lambda _: self._flushed(began, done))
@@ -105,5 +109,5 @@ class Conductor:
         if self._is_closed or done.cancelled() or done.exception() is not None:
             return
         flushed = done.result()
-        self._drains.sessions.flush = Flush(began, flushed.behind, flushed.peers)
+        self._drains.sessions.flush = Flush(began, flushed.behind, flushed.peers - self._ended)
         self._decide_soon()

@@ -136,9 +136,8 @@ def test_demo_is_told_of_what_was_over_before_it_looked(witnesses: Witnesses) ->
     """A machine that stands still for longer than the drain waits."""
     peers = {each.host: rhi.Parameters(as_number=65001, port=each.port) for each in witnesses.collectors}
     with rhi.Pool("192.0.2.1", peers) as pool:
-        for attributes in (None, MARKED):
-            pool.announce(DNS, attributes)
-            assert pool.flush(PATIENCE)
+        pool.announce(DNS)
+        assert all(each.wait_for(lambda routes: DNS in routes, PATIENCE) for each in witnesses.collectors)
         pool.withdraw(DNS)
         assert all(each.wait_for(lambda routes: not routes, PATIENCE) for each in witnesses.collectors)
 

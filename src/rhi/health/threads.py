@@ -102,9 +102,8 @@ class Threads:
         threading.Thread(target=self._work, name="rhi-health", daemon=True).start()
 
     def _work(self) -> None:
+        self._be_idle()
         while True:
-            with self._lock:
-                self._idle += 1
             try:
                 job = self._jobs.get(timeout=_IDLE_S)
             except queue.Empty:
@@ -114,12 +113,17 @@ class Threads:
                 if job is None and self._jobs.empty():
                     self._count -= 1
                     return
-            if job is not None:
+            if job is None:
+                self._be_idle()
+            else:
                 self._perform(job)
                 del job  # and what it holds, which would otherwise live until the next one
 
-    @staticmethod
-    def _perform(job: _Job[Any]) -> None:
+    def _be_idle(self) -> None:
+        with self._lock:
+            self._idle += 1
+
+    def _perform(self, job: _Job[Any]) -> None:
         result: Any = None
         error: BaseException | None = None
         job.is_begun = True
@@ -127,6 +131,7 @@ class Threads:
             result = None if job.is_unwanted else job.call()
         except BaseException as raised:  # a thread's edge: what was raised belongs to the caller
             error = raised
+        self._be_idle()  # before it is told: who asks at once for the next call finds this thread
         try:
             job.loop.call_soon_threadsafe(_deliver, job, result, error)
         except RuntimeError:  # the loop has been closed meanwhile

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ def running(*argv: str, environment: Mapping[str, str]) -> Iterator[None]:
         finally:
             process.terminate()
             try:
-                process.wait(10)
+                process.wait(PATIENCE)
             finally:
                 process.kill()
 
@@ -67,36 +67,35 @@ def running(*argv: str, environment: Mapping[str, str]) -> Iterator[None]:
 def states(collector: Collector, folder: Path, *, withdraws: bool) -> States:
     """What both routes have while the service is up, down and disabled, and up again."""
     found: States = {}
+    both = (FIRST, SECOND)
 
-    def differs(before: Mapping[str, Any] | None) -> None:
-        def settled(routes: Mapping[str, Any]) -> bool:
-            seen = [routes.get(route) for route in (FIRST, SECOND)]
-            return (
-                all(seen)
-                if before is None
-                else seen[1] not in (before, None) or (withdraws and not any(seen))
-            )
+    def is_up(routes: Mapping[str, Any]) -> bool:
+        return all(routes.get(route) == found[f"up {route}"] for route in both)
 
-        assert collector.wait_for(settled, PATIENCE), (found, collector.routes())
+    def is_other(routes: Mapping[str, Any]) -> bool:
+        """Neither is as it was while the service was up; one changes before the other."""
+        seen = [routes.get(route) for route in both]
+        has_changed = all(
+            now not in (found[f"up {route}"], None) for route, now in zip(both, seen, strict=True)
+        )
+        return has_changed or (withdraws and not any(seen))
 
-    def note(state: str) -> None:
-        for route in (FIRST, SECOND):
+    def note(state: str, condition: Callable[[Mapping[str, Any]], bool]) -> None:
+        assert collector.wait_for(condition, PATIENCE), (state, found, collector.routes())
+        for route in both:
             found[f"{state} {route}"] = collector.routes().get(route)
 
     up, off = folder / "up", folder / "off"
     up.touch()
-    differs(None)
-    note("up")
+    note("up", lambda routes: routes.keys() >= set(both))
     up.unlink()
-    differs(found[f"up {SECOND}"])
-    note("down")
+    note("down", is_other)
     up.touch()
-    assert collector.wait_for(lambda routes: routes.get(SECOND) == found[f"up {SECOND}"], PATIENCE)
+    note("up", is_up)
     off.touch()
-    differs(found[f"up {SECOND}"])
-    note("disabled")
+    note("disabled", is_other)
     off.unlink()
-    assert collector.wait_for(lambda routes: routes.get(SECOND) == found[f"up {SECOND}"], PATIENCE)
+    note("up", is_up)
     return found
 
 

@@ -151,8 +151,9 @@ class Stage:
         for command, process in reversed(self._running[1:]):
             # once ends in good order, and twice at once, which is the end of a drain that takes long
             for patience in (1.0, PATIENCE) if "--drain" in command else (PATIENCE,):
-                for program in _programs(process.pid):
-                    os.kill(program, signal.SIGTERM)
+                with contextlib.suppress(ProcessLookupError, FileNotFoundError):  # it ends by itself just now
+                    for program in _programs(process.pid):
+                        os.kill(program, signal.SIGTERM)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.communicate(timeout=patience)
                     break

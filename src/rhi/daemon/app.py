@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -36,7 +36,7 @@ from rhi.daemon.history import Entry, History
 from rhi.daemon.keeper import Keeper
 from rhi.daemon.leaving import RESERVE, is_host_stopping, late_peers, lead_away
 from rhi.daemon.origins import Origins
-from rhi.daemon.plan import Plan, make_plan
+from rhi.daemon.plan import NOTHING_WAITS, Plan, make_plan
 from rhi.daemon.policies import OnExit
 from rhi.daemon.state import Clocks, StateFile
 from rhi.daemon.warm import is_forwarding_kept
@@ -185,20 +185,27 @@ class Daemon:
             self._is_due = True
             self._loop.call_soon(self._decide)
 
-    def plan(self, setup: Setup) -> Plan:
-        """What going over to `setup` would change."""
+    def plan(self, setup: Setup, waiting: Mapping[str, Iterable[str]] = NOTHING_WAITS) -> Plan:
+        """What going over to `setup` would change; `waiting` is what peers' status calls pending changes."""
         inputs = replace(self.inputs, presence=self.addresses.foresee(setup.addresses))
-        return make_plan(self.setup, setup, self.controller.reconciler, inputs, self._loop.time())
+        reconciler, now = self.controller.reconciler, self._loop.time()
+        return make_plan(self.setup, setup, reconciler, inputs, now, waiting)
 
     def needs_consent(self, plan: Plan) -> bool:
         """Whether more routes would leave than a reload may take away by itself."""
         return plan.exceeds(self.options.reload_limit)
 
-    def reload(self, setup: Setup, *, consent: bool = False) -> Plan:
+    def reload(
+        self,
+        setup: Setup,
+        *,
+        consent: bool = False,
+        waiting: Mapping[str, Iterable[str]] = NOTHING_WAITS,
+    ) -> Plan:
         """Go over to another configuration; returns what that changes.
 
         Without consent sessions that would have to be reset keep their parameters until they end by
-        themselves.
+        themselves. `waiting` as in `plan`.
 
         Raises:
             ReloadRefused: more routes would leave than `reload_limit` allows, and there is no consent; or the
@@ -206,7 +213,7 @@ class Daemon:
         """
         if self._is_leaving:
             raise ReloadRefused("the daemon ends")
-        plan = self.plan(setup)
+        plan = self.plan(setup, waiting)
         if not consent and self.needs_consent(plan):
             text = (
                 f"{plan.withdrawals} of {plan.announced} announced routes would be withdrawn, and without "

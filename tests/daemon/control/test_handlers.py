@@ -2,11 +2,13 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import rhi
 from rhi.daemon.config.problems import ConfigError, Problem
 from rhi.daemon.control.endpoints import ENDPOINTS, JSON
 from rhi.daemon.control.openapi import description
@@ -343,6 +345,22 @@ def test_plan_takes_a_document_instead_and_changes_nothing(tmp_path: Path) -> No
             assert planned["needs_consent"] is True
             assert {"route": "203.0.113.9", "action": "add", "changes": ""} in planned["routes"]
             assert len(house.daemon.controller.reconciler.routes) == 4
+
+    run(main())
+
+
+def test_plan_and_reload_tell_what_an_earlier_reload_has_left_to_the_next_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        peers = {"192.0.2.9": rhi.Parameters(as_number=65001, passive=True)}
+        async with running(tmp_path, make_setup(service("web", address(1)), peers=peers)) as house:
+            status = replace(house.daemon.pool.status()["192.0.2.9"], pending_changes=("hold_time",))
+            monkeypatch.setattr(house.daemon.pool, "status", lambda: {"192.0.2.9": status})
+            waits = ["! peer 192.0.2.9: hold_time (needs a new session)"]
+
+            assert (await ask(house, "POST", "/v1/plan"))["lines"] == waits
+            assert (await ask(house, "POST", "/v1/reload", {"consent": True}))["lines"] == waits
 
     run(main())
 

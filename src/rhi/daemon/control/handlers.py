@@ -260,7 +260,7 @@ async def plan(desk: Desk, call: Call) -> PlanView:
                 setup = await desk.in_thread(lambda: setup_of(document, running))
         except (ConfigError, BuildError) as error:
             raise _unusable(error) from None
-        planned = desk.daemon.plan(setup)
+        planned = desk.daemon.plan(setup, await _waiting(desk))
         return show_plan(planned, needs_consent=desk.daemon.needs_consent(planned))
 
 
@@ -275,7 +275,8 @@ async def reload(desk: Desk, call: Call) -> PlanView:
             desk.daemon.reload_failed(str(refused))
             raise refused from None
         try:
-            done = desk.daemon.reload(setup, consent=body.consent)
+            waiting = await _waiting(desk)
+            done = desk.daemon.reload(setup, consent=body.consent, waiting=waiting)
         except ReloadRefused as error:
             raise Refused(409, str(error)) from None
         return show_plan(done, needs_consent=desk.daemon.needs_consent(done))
@@ -283,6 +284,11 @@ async def reload(desk: Desk, call: Call) -> PlanView:
 
 async def metrics(desk: Desk, call: Call) -> str:
     return await desk.metrics()
+
+
+async def _waiting(desk: Desk) -> dict[str, tuple[str, ...]]:
+    """What earlier reloads have left to the next session of each peer."""
+    return {peer: status.pending_changes for peer, status in (await desk.statuses()).items()}
 
 
 async def _read_setup(desk: Desk) -> Setup:

@@ -54,11 +54,16 @@ def test_every_option_is_described() -> None:
         ({**TCP, "intervall": 5}, "intervall: is no option of this check; did you mean interval?"),
         ({**TCP, "interval": 0}, "interval 0: must be at least 0.05"),
         ({**TCP, "interval": float("nan")}, "interval nan: must be a finite number"),
-        ({**TCP, "timeout": "1s"}, "timeout '1s': must be a number, without quotes"),
+        ({**TCP, "timeout": "soon"}, "timeout 'soon': must be a duration: a number of seconds, or text such"),
+        ({**TCP, "timeout": "2h"}, "timeout '2h': must be at most 3600"),
+        ({**TCP, "timeout": True}, "timeout True: must be a number, without quotes"),
         ({**TCP, "fast_interval": 9}, "fast_interval 9: must be at most the interval"),
         ({**TCP, "kind": "remote"}, "kind 'remote': must be 'local' or 'dependency'"),
         ({**TCP, "rise": True}, "rise True: must be a whole number, without quotes"),
-        ({**TCP, "name": ""}, "name '': must not be empty"),
+        ({**TCP, "name": ""}, "name '': must be a name: one line of text, and not empty"),
+        ({**TCP, "name": "a\nb"}, "must be a name: one line of text, and not empty"),
+        ({"type": "systemd", "unit": "unbound"}, "unit 'unbound': must be the name of a unit with its"),
+        ({"type": "haproxy", "socket": "/s", "backend": "a b"}, "backend 'a b': must be the name of a back"),
         ({**TCP, "expect": "*"}, "expect '*': must hold more than stars, or it fits anything"),
         ({**HTTP, "status": "2xx"}, "status '2xx': '2xx' is no number or range; write 200-299,401"),
         ({**HTTP, "url": "http://localhost/"}, "url: localhost is a name, and never looked up: give"),
@@ -80,6 +85,13 @@ def test_wrong_option_is_named_with_its_value_and_what_would_be_right(
 
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_durations_may_be_text() -> None:
+    assert to_check({**TCP, "interval": "5m", "timeout": "500ms"}) == to_check(
+        {**TCP, "interval": 300, "timeout": 0.5}
+    )
+    assert to_check({"type": "push", "max_age": "1h"}) == to_check({"type": "push", "max_age": 3600})
 
 
 def test_all_wrong_options_are_named_at_once() -> None:

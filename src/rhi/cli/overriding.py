@@ -12,7 +12,7 @@ from rhi.cli.client import Client, path_of
 from rhi.cli.output import write_lines
 from rhi.cli.remote import answers, client_of, json_text, remote_parser
 from rhi.cli.times import clock
-from rhi.daemon.config.durations import to_duration
+from rhi.model.durations import to_duration
 
 
 def override_parser(prog: str, description: str) -> Parser:

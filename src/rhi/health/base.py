@@ -17,10 +17,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    Strict,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
 from rhi.errors import InvalidValueError, RhiError
 from rhi.health.context import Context
+from rhi.model.durations import to_duration
 
 # One line of a log or of a table.
 DETAIL_LETTERS: Final = 200
@@ -98,6 +109,17 @@ def no_nul(text: str) -> str:
     return text
 
 
+def to_name(text: str) -> str:
+    """What people call something, and find in logs, tables and addresses of the API.
+
+    Raises:
+        InvalidValueError: it is empty, or would break a line.
+    """
+    if not text or not text.isprintable():
+        raise InvalidValueError("must be a name: one line of text, and not empty")
+    return text
+
+
 def absolute(path: str) -> str:
     """A path that means the same whatever the working directory is.
 
@@ -109,8 +131,23 @@ def absolute(path: str) -> str:
     return no_nul(path)
 
 
-Interval = Annotated[float, Field(ge=0.05, le=86400)]
-Timeout = Annotated[float, Field(ge=0.01, le=3600)]
+def _from_text(value: object) -> object:
+    return to_duration(value) if isinstance(value, str) else value
+
+
+class _OrText:
+    """For the JSON schema: text such as 30s is right too."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, object]:
+        return {"anyOf": [handler(schema), {"type": "string"}]}
+
+
+# A number of seconds, or text such as `500ms`, `30s`, `5m`.
+Seconds = Annotated[float, BeforeValidator(_from_text), _OrText()]
+Interval = Annotated[Seconds, Field(ge=0.05, le=86400)]
+Timeout = Annotated[Seconds, Field(ge=0.01, le=3600)]
 Count = Annotated[int, Field(ge=1, le=1000)]
 Text = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(no_nul)]
 FilePath = Annotated[str, Field(max_length=4000), AfterValidator(absolute)]
@@ -119,7 +156,7 @@ Texts = Annotated[tuple[Text, ...], Strict(False), Field(max_length=64)]
 
 
 class Check(BaseModel, ABC):
-    """One question that is asked again and again. Times are in seconds."""
+    """One question that is asked again and again. Times are in seconds, or text such as `500ms`, `5m`."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -136,7 +173,7 @@ class Check(BaseModel, ABC):
 
     type: str
     """Type of the check."""
-    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")] | None = None
+    name: Annotated[str, Field(max_length=100), AfterValidator(to_name)] | None = None
     """What people call this check."""
     kind: Literal["local", "dependency"] = "local"
     """`local`: what fails is this host's own. `dependency`: others need it too, so failures only degrade."""

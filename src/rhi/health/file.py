@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from rhi.errors import InvalidValueError
-from rhi.health.base import CannotTellError, Check, FilePath, Result
+from rhi.health.base import CannotTellError, Check, FilePath, Result, Seconds
 from rhi.health.context import Context
 from rhi.health.matching import Pattern, occurs
 
@@ -26,7 +26,7 @@ class FileCheck(Check):
     """The file."""
     present: bool = True
     """Whether it must be there; with false, it must not."""
-    max_age: Annotated[float, Field(gt=0, le=10 * 365 * 86400)] | None = None
+    max_age: Annotated[Seconds, Field(gt=0, le=10 * 365 * 86400)] | None = None
     """Seconds since its last change that are not too many."""
     contains: Pattern | None = None
     """What must occur in its first 64 KiB; `*` stands for anything."""

@@ -8,11 +8,13 @@ means that HAProxy is down.
 import asyncio
 import csv
 import errno
+import re
 import socket
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from rhi.errors import InvalidValueError
 from rhi.health.base import CannotTellError, Check, FilePath, Result, failed, one_line
 from rhi.health.context import Context
 from rhi.health.target import Stream
@@ -23,13 +25,24 @@ _OF_BACKENDS: Final = "2 -1"
 _NO_BACKEND: Final = "No such proxy."
 
 
+def to_backend(name: str) -> str:
+    """A name that HAProxy takes for a section.
+
+    Raises:
+        InvalidValueError: it has other letters.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_.:-]+", name):
+        raise InvalidValueError("must be the name of a backend: letters, digits and _ . : - only")
+    return name
+
+
 class HaproxyCheck(Check):
     """Asks HAProxy for the state of a backend."""
 
     type: Literal["haproxy"] = "haproxy"
     socket: Annotated[FilePath, Field(max_length=107)]
     """Path of the runtime socket."""
-    backend: Annotated[str, Field(max_length=255, pattern=r"^[A-Za-z0-9_.:-]+$")]
+    backend: Annotated[str, Field(max_length=255), AfterValidator(to_backend)]
     """Name of the backend, or of a `listen` section."""
     min_servers: Annotated[int, Field(ge=1, le=100_000)] = 1
     """Servers that must be up at least."""

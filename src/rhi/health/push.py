@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from rhi.health.base import Check, Count, Interval, Result
+from rhi.health.base import Check, Count, Interval, Result, Seconds
 from rhi.health.context import Context
 
 
@@ -18,7 +18,7 @@ class PushCheck(Check):
     is_passive: ClassVar[bool] = True
 
     type: Literal["push"] = "push"
-    max_age: Annotated[float, Field(ge=0.05, le=30 * 86400)]
+    max_age: Annotated[Seconds, Field(ge=0.05, le=30 * 86400)]
     """Seconds for which a renewal counts."""
     interval: Interval = 3600.0
     """Of no use here: each renewal is judged when it comes, and again when it ends."""

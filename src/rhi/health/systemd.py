@@ -6,10 +6,12 @@ verdict.
 """
 
 import asyncio
+import re
 from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import Field, Strict
+from pydantic import AfterValidator, Field, Strict
 
+from rhi.errors import InvalidValueError
 from rhi.health.base import CannotTellError, Check, Result, Slot, one_line
 from rhi.health.command import run_command
 from rhi.health.context import Context
@@ -18,13 +20,24 @@ _PROPERTIES: Final = ("LoadState", "ActiveState", "SubState")
 State = Literal["active", "reloading", "activating", "deactivating", "inactive", "failed", "maintenance"]
 
 
+def to_unit(name: str) -> str:
+    """The name of a unit as systemd has it.
+
+    Raises:
+        InvalidValueError: no unit has such a name, or it lacks its suffix.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]*\.[a-z]+", name):
+        raise InvalidValueError("must be the name of a unit with its suffix, such as unbound.service")
+    return name
+
+
 class SystemdCheck(Check):
     """Asks the system's manager for the state of a unit."""
 
     slot: ClassVar[Slot | None] = Slot.PROCESS
 
     type: Literal["systemd"] = "systemd"
-    unit: Annotated[str, Field(max_length=255, pattern=r"^[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]*\.[a-z]+$")]
+    unit: Annotated[str, Field(max_length=255), AfterValidator(to_unit)]
     """Name of the unit with its suffix, such as `unbound.service`."""
     states: Annotated[tuple[State, ...], Strict(False), Field(min_length=1)] = ("active", "reloading")
     """Active states that pass."""

@@ -160,8 +160,8 @@ def test_addresses_are_minded_as_services_say() -> None:
 def test_lesson_28_a_probe_of_an_address_that_is_there_only_when_the_probe_passes_is_refused() -> None:
     """And one of an address that is always there reaches this host, not another one that has it too."""
     dns = {
-        "addresses": "127.0.0.1",
-        "checks": [TCP],
+        "addresses": "192.0.2.53",
+        "checks": [{**TCP, "address": "192.0.2.53"}],
         "address_mode": "own",
         "interface": "dummy0",
     }

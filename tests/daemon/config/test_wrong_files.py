@@ -102,6 +102,27 @@ FRAGMENTS = [
         "'10.0.0.0-10.255.255.255': has 16777216 addresses; at most 65536 are allowed",
     ),
     (
+        '[services.dns]\naddresses = ["203.0.113.1", "224.0.0.5", "::1", "ff02::1-ff02::9", "0.0.0.0", 5]',
+        "5: services.dns.addresses: "
+        "route '224.0.0.5': is multicast; must be unicast, and reachable from other hosts; "
+        "route '::1': is loopback; must be unicast, and reachable from other hosts; "
+        "range 'ff02::1-ff02::9': is multicast; must be unicast, and reachable from other hosts; "
+        "route '0.0.0.0': is unspecified; must be unicast, and reachable from other hosts; "
+        "5: must be text: an address, a prefix, or a range such as 192.0.2.1-192.0.2.9",
+    ),
+    (
+        '[services."a\\nb"]\naddresses = "203.0.113.1"',
+        "4: services.\"a\\nb\": 'a\\nb': must be a name: one line of text, and not empty",
+    ),
+    (
+        CHECK.replace("[[", "policy = 0\n[["),
+        "6: services.dns.policy: 0: passes whatever the checks say; must be at least 1",
+    ),
+    (
+        SERVICE + "local_pref = 4294967296",
+        "6: services.dns.local_pref: 4294967296: must be at most 4294967295",
+    ),
+    (
         SERVICE + 'policy = "most"',
         '6: services.dns.policy: \'most\': must be "all", "any", "at least N", "N %" or a number',
     ),
@@ -216,8 +237,9 @@ FRAGMENTS = [
     (CHECK + "prot = 53", "10: services.dns.checks[0].prot: is no known key; did you mean port?"),
     (CHECK.replace("53", "0"), "9: services.dns.checks[0].port: 0: must be at least 1"),
     (
-        CHECK + 'interval = "2s"',
-        "10: services.dns.checks[0].interval: '2s': must be a number, without quotes",
+        CHECK + 'interval = "soon"',
+        "10: services.dns.checks[0].interval: 'soon': must be a duration: a number of "
+        "seconds, or text such as 500ms, 30s, 5m, 2h",
     ),
     (
         CHECK.replace("tcp", "tpc"),
@@ -232,7 +254,7 @@ FRAGMENTS = [
     # the rest
     (
         '[groups.g]\nfloor = "101 %"',
-        '5: groups.g.floor: \'101 %\': must be "all", "any", "at least N", "N %" or a number',
+        "5: groups.g.floor: '101 %': must be at most 100 %",
     ),
     ('[groups.g]\non_trip = "explode"', "5: groups.g.on_trip: 'explode': must be 'hold' or 'degrade'"),
     ("[groups.g]\nwindow = 0", "5: groups.g.window: 0: must be more than 0"),

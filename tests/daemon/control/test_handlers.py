@@ -160,6 +160,7 @@ def test_override_without_a_name_is_the_users(tmp_path: Path) -> None:
         ("GET", "/v1/explain/192.0.2.1", None, 404, "address 192.0.2.1: no service has it"),
         ("GET", "/v1/explain/nonsense", None, 400, "'nonsense'"),
         ("GET", "/v1/services?after=x", None, 404, "after 'x': there is no such thing any more"),
+        ("GET", "/v1/history?limit=many", None, 400, "limit: 'many': must be a whole number"),
         ("GET", "/v1/history?limit=-1", None, 400, "limit: '-1': must be at least 0"),
         ("GET", "/v1/history?limit=1001", None, 400, "limit: '1001': must be at most 1000"),
         ("GET", "/v1/history?afterr=1", None, 400, "afterr: is no known key; did you mean after?"),

@@ -5,17 +5,16 @@ added by whoever shows it.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BeforeValidator, PlainSerializer, PlainValidator, WithJsonSchema
 
-from rhi.daemon.config.durations import to_duration
 from rhi.daemon.decision.spec import ALL, ANY, Quota
-from rhi.errors import InvalidValueError
 from rhi.model.communities import Community, ExtendedCommunity, LargeCommunity
+from rhi.model.durations import to_duration
 from rhi.model.prefix import Prefix, to_prefix
 
 T = TypeVar("T")
@@ -25,6 +24,8 @@ _AT_LEAST: Final = re.compile(r"(?:at least\s+)?(\d+)(\s*%)?")
 
 # More than any service has, and few enough to be typed by mistake only.
 MAX_ADDRESSES: Final = 65536
+# Of what is wrong in one list.
+_SHOWN: Final = 8
 
 
 def to_quota(value: object) -> Quota:
@@ -38,7 +39,9 @@ def to_quota(value: object) -> Quota:
         if text in ("all", "any"):
             return ALL if text == "all" else ANY
         percent = _PERCENT.fullmatch(text.removeprefix("at least").strip())
-        if percent is not None and float(percent[1]) <= 100:
+        if percent is not None:
+            if float(percent[1]) > 100:
+                raise ValueError("must be at most 100 %")
             return Quota(percent=Fraction(percent[1]))
         count = _AT_LEAST.fullmatch(text)
         if count is not None and not count[2]:
@@ -50,15 +53,8 @@ def to_addresses(value: object) -> tuple[Prefix, ...]:
     """Routes from an address, a prefix, a range `A-B`, or a list of them."""
     items = value if isinstance(value, list | tuple) else [value]
     found: dict[Prefix, None] = {}
-    for item in items:
-        if isinstance(item, Prefix):
-            found[item] = None
-        elif not isinstance(item, str):
-            raise ValueError(
-                f"{item!r}: must be text: an address, a prefix, or a range such as 192.0.2.1-192.0.2.9"
-            )
-        else:
-            _add_addresses(item.strip(), found)
+    for routes in _of_each(items, _addresses):
+        found.update(routes)
     if not found:
         raise ValueError("must name at least one address")
     return tuple(found)
@@ -87,20 +83,57 @@ def range_of(text: str) -> tuple[IPv4Address, IPv4Address] | tuple[IPv6Address, 
     )
 
 
-def _add_addresses(text: str, found: dict[Prefix, None]) -> None:
+def _of_each(items: Iterable[object], parse: Callable[[Any], T]) -> list[T]:
+    """What `parse` makes of each; all that is wrong with them in one sentence."""
+    found: list[T] = []
+    wrong: dict[str, None] = {}
+    for item in items:
+        try:
+            found.append(parse(item))
+        except ValueError as error:  # InvalidValueError is one
+            wrong[str(error)] = None
+    if wrong:
+        more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+        raise ValueError("; ".join(list(wrong)[:_SHOWN]) + more)
+    return found
+
+
+def _addresses(item: object) -> dict[Prefix, None]:
+    if isinstance(item, Prefix):
+        return {item: None}
+    if not isinstance(item, str):
+        raise ValueError(
+            f"{item!r}: must be text: an address, a prefix, or a range such as 192.0.2.1-192.0.2.9"
+        )
+    text = item.strip()
     ends = range_of(text)
     if ends is None:
-        try:
-            found[to_prefix(text)] = None
-        except InvalidValueError as error:
-            raise ValueError(str(error)) from None
-        return
+        prefix = to_prefix(text)
+        _refuse_special(ip_network(str(prefix)), f"route {text!r}")
+        return {prefix: None}
     low, high = ends
     count = int(high) - int(low) + 1
     if count > MAX_ADDRESSES:
         raise ValueError(f"range {text!r}: has {count} addresses; at most {MAX_ADDRESSES} are allowed")
-    for number in range(int(low), int(high) + 1):
-        found[to_prefix(type(low)(number))] = None
+    for end in ends:
+        _refuse_special(ip_network(end), f"range {text!r}")
+    return {to_prefix(type(low)(number)): None for number in range(int(low), int(high) + 1)}
+
+
+def _refuse_special(network: IPv4Network | IPv6Network, what: str) -> None:
+    """What no router takes as a unicast route, or what leads a host to itself."""
+    first = network.network_address
+    is_host = network.prefixlen == network.max_prefixlen
+    kinds = {
+        "multicast": network.is_multicast,
+        "loopback": network.is_loopback,
+        "link-local": network.version == 6 and network.is_link_local,
+        "unspecified": is_host and first.is_unspecified,
+        "broadcast": is_host and network.version == 4 and int(first) == 0xFFFFFFFF,
+    }
+    for kind, is_so in kinds.items():
+        if is_so:
+            raise ValueError(f"{what}: is {kind}; must be unicast, and reachable from other hosts")
 
 
 def to_list(parse: Callable[[Any], T]) -> Callable[[object], tuple[T, ...]]:
@@ -109,10 +142,7 @@ def to_list(parse: Callable[[Any], T]) -> Callable[[object], tuple[T, ...]]:
     def convert(value: object) -> tuple[T, ...]:
         if not isinstance(value, list | tuple):
             raise ValueError("must be a list")
-        try:
-            return tuple(parse(item) for item in value)
-        except InvalidValueError as error:
-            raise ValueError(str(error)) from None
+        return tuple(_of_each(value, parse))
 
     return convert
 

@@ -24,7 +24,6 @@ from pydantic import (
 )
 
 from rhi.daemon.addresses.spec import DEFAULT_LINGER
-from rhi.daemon.config.durations import to_duration
 from rhi.daemon.config.fields import (
     Addresses,
     Communities,
@@ -35,8 +34,10 @@ from rhi.daemon.config.fields import (
 )
 from rhi.daemon.decision.spec import ALL, NONE, Quota
 from rhi.errors import InvalidValueError
+from rhi.health.base import to_name
 from rhi.health.table import AnyCheck
 from rhi.health.target import to_interface
+from rhi.model.durations import to_duration
 from rhi.model.parameters import Parameters, to_as_number, to_router_id
 from rhi.net.endpoint import ListenAddress
 
@@ -50,6 +51,7 @@ _COMPANIONS: Final[dict[str, dict[str, Any]]] = {
     "role_strict": {"role": "peer"},
 }
 
+Name = Annotated[str, Field(max_length=100), AfterValidator(to_name)]
 Med = Annotated[int, Field(ge=0, le=0xFFFFFFFF)]
 Prepend = Annotated[int, Field(ge=0, le=254)]
 
@@ -160,7 +162,7 @@ Action = Annotated[Adjust | None, BeforeValidator(_to_action)]
 class Band(Model):
     """A level of partial health."""
 
-    name: str
+    name: Name
     at_least: QuotaField
     recover_at: QuotaField | None = None
     action: Action = Adjust()
@@ -296,11 +298,11 @@ class Config(Model):
     as_number: AsNumber
     listen: list[Listen] = []
     peers: dict[str, Peer] = {}
-    templates: dict[str, PeerSettings] = {}
+    templates: dict[Name, PeerSettings] = {}
     dynamic_peers: dict[str, Peer] = {}
-    services: dict[str, ServiceSettings] = {}
-    checks: dict[str, AnyCheck] = {}
-    groups: dict[str, GroupSettings] = {}
+    services: dict[Name, ServiceSettings] = {}
+    checks: dict[Name, AnyCheck] = {}
+    groups: dict[Name, GroupSettings] = {}
     complete_within: Duration = 30.0
     allow_empty: bool = False
     reload_limit: QuotaField = Quota(percent=Fraction(50))

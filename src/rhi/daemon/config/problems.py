@@ -36,8 +36,13 @@ def path_text(path: Path) -> str:
             text += f"[{part}]"
             continue
         is_bare = part.replace("_", "").replace("-", "").isalnum() and part.isascii()
-        text += ("." if text else "") + (part if is_bare else f'"{part}"')
+        text += ("." if text else "") + (part if is_bare else f'"{_printable(part)}"')
     return text
+
+
+def _printable(key: str) -> str:
+    """A key as one line, whatever it holds: as Python and TOML escape it."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in key)
 
 
 def _line(file: str, problem: Problem, lines: dict[Path, int]) -> str:

@@ -74,6 +74,9 @@ def _services(config: Config) -> Iterator[Problem]:
             yield Problem(
                 (*path, "policy"), f"{service.policy}: more than the {len(service.checks)} checks there are"
             )
+        if service.checks and service.policy.of(len(service.checks)) == 0:
+            text = f"{service.policy}: passes whatever the checks say; must be at least 1"
+            yield Problem((*path, "policy"), text)
         if service.bands and "policy" in service.model_fields_set:
             yield Problem(
                 (*path, "policy"), "stands beside bands, which say what is healthy: give one of them"

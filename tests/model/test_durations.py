@@ -2,7 +2,7 @@
 
 import pytest
 
-from rhi.daemon.config.durations import to_duration
+from rhi.model.durations import to_duration
 
 
 @pytest.mark.parametrize(

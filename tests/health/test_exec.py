@@ -151,6 +151,18 @@ def test_exec_waits_with_the_next_process_until_the_last_one_has_gone() -> None:
     async def main() -> None:
         context = new_context()
         context.unreaped.add(4711)
+        asyncio.get_running_loop().call_later(0.01, context.unreaped.clear)
+        assert (await ExecCheck(command=("/bin/true",)).probe(context)).ok
+
+    asyncio.run(main())
+
+
+def test_exec_does_not_wait_for_ever_for_a_process_that_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rhi.health.command.GONE_TIME", 0.01)
+
+    async def main() -> None:
+        context = new_context()
+        context.unreaped.add(4711)
         with pytest.raises(CannotTellError, match="process 4711 of an earlier probe"):
             await ExecCheck(command=("/bin/true",)).probe(context)
 

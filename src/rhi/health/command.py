@@ -22,6 +22,9 @@ from rhi.health.threads import StillBusyError
 
 MAX_OUTPUT: Final = 64 * 1024
 _CHUNK: Final = 16 * 1024
+# Seconds that a killed process may take to go before that is a reason for an alarm, and between two looks.
+GONE_TIME: Final = 0.5
+_LOOK_TIME: Final = 0.005
 # Nothing of our own environment, which may hold secrets.
 ENVIRONMENT: Final = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -60,6 +63,10 @@ async def run_command(argv: Sequence[str], environment: Mapping[str, str], conte
     Raises:
         CannotTellError: it cannot be started, or an earlier one of this check cannot be killed.
     """
+    # Where the time-out is as long as the interval, the next probe begins as the last one is killed.
+    until = asyncio.get_running_loop().time() + GONE_TIME
+    while context.unreaped and asyncio.get_running_loop().time() < until:
+        await asyncio.sleep(_LOOK_TIME)
     if context.unreaped:
         raise CannotTellError(
             f"process {min(context.unreaped)} of an earlier probe has been killed, but stays"

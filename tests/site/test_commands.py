@@ -111,7 +111,7 @@ def test_blocks_are_files_and_commands_in_order(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.interop
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_page_commands_do_what_they_say(page: Path, tmp_path: Path) -> None:
     with stage(tmp_path) as host:

@@ -57,7 +57,8 @@ def test_metrics_follow_what_happens(tmp_path: Path) -> None:
             await house.until(lambda: bool(house.daemon.alarms.all))
             await house.ask(
                 "PUT", "/v1/overrides/web", {"action": "drain", "drain_time": 600}
-            )  # to no session
+            )  # to no session, as the sessions say a moment later
+            await house.until(lambda: len(house.daemon.controller.reconciler.routes) == 1)
 
             found = await scrape(house)
 

@@ -8,7 +8,7 @@ import pytest
 
 from rhi.cli.draining import Draining, describe_drain
 from rhi.model.drain import DrainStep
-from rhi.model.events import DrainProgress, Event, SessionDown
+from rhi.model.events import DrainProgress, Event, RoutesReceived, SessionDown
 from rhi.testing.collector import Collector
 from tests.cli.command import PATIENCE, TO_NOBODY, Child, running
 from tests.net.raw import wait_until
@@ -100,11 +100,21 @@ class Peer:
 
         return self.collector.wait_for(matches, PATIENCE)
 
+    def has_been_marked(self) -> set[str]:
+        """Routes that were, at any time: they may be gone when somebody looks."""
+        return {
+            str(prefix)
+            for event in list(self.events)
+            if isinstance(event, RoutesReceived)
+            and "65535:0" in (event.attributes or {}).get("communities", ())
+            for prefix in event.announced
+        }
+
     def reason_of_the_end(self) -> str:
         def downs() -> list[SessionDown]:
             return [event for event in list(self.events) if isinstance(event, SessionDown)]
 
-        return wait_until(downs, "the end of the session")[0].reason
+        return wait_until(downs, "the end of the session", PATIENCE)[0].reason
 
 
 @pytest.fixture
@@ -124,7 +134,7 @@ def test_speak_drain_goes_before_the_end(peer: Peer) -> None:
     with running(*peer.arguments("--drain", "3", "--message", "kernel"), A, B) as child:
         assert peer.has(route_1=False, route_2=False)
         child.send(signal.SIGTERM)
-        assert peer.has(route_1=True, route_2=True)
+        wait_until(lambda: peer.has_been_marked() == {A, B}, "the marks", PATIENCE)
         child.line("withdrawing in 3 s")
         assert peer.has()
         assert child.process.wait(PATIENCE) == 0

@@ -1,7 +1,28 @@
-from rhi.daemon.origins import Origins
+from typing import Any
+
+import pytest
+
+from rhi.daemon.origins import Origins, is_ours
 from rhi.model.prefix import Prefix, to_prefix
 
 OURS, OTHER = to_prefix("203.0.113.1"), to_prefix("198.51.100.1")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({"as_path": "65000 65001"}, True),
+        ({"as_path": "65000 {65001 65002}"}, True),
+        ({"as_path": "65000 165001"}, False),
+        ({"as_path": "", "originator_id": "192.0.2.10"}, True),
+        ({"as_path": "", "originator_id": "192.0.2.11"}, False),
+        ({}, False),
+    ],
+)
+def test_route_that_comes_back_is_our_own_by_its_path_or_its_originator(
+    attributes: dict[str, Any], expected: bool
+) -> None:
+    assert is_ours(attributes, {"65001"}, "192.0.2.10") is expected
 
 
 def make() -> tuple[Origins, list[tuple[Prefix, bool]]]:

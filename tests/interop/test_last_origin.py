@@ -31,6 +31,7 @@ OURS, OTHERS = KINDS[0], KINDS[1]  # over IPv4
 AS = ROUTER_AS[2]
 ADDRESS = "10.66.99.1"
 ROUTE = f"{ADDRESS}/32"
+BESIDE = "10.66.98.1/32"
 DEGRADED = 100  # the MED that `on_degraded` adds
 
 
@@ -63,8 +64,8 @@ def configuration() -> str:
     return "\n".join(head) + service("dns", ADDRESS, "never_last = true")
 
 
-def other_origin(*options: str) -> list[str]:
-    return ["--source", OTHERS.source, *options, str(AS), OTHERS.source, ROUTER_4, ROUTE]
+def other_client() -> list[str]:
+    return ["--source", OTHERS.source, str(AS), OTHERS.source, ROUTER_4]
 
 
 def origins(router: Router) -> set[str]:
@@ -87,19 +88,27 @@ def test_address_is_kept_until_another_origin_of_it_is_seen_and_kept_again_witho
     wire: tuple[Namespace, Namespace], daemon: type[Router]
 ) -> None:
     near, far = wire
-    with running(daemon(far, reflecting(daemon))) as router, serving(near, configuration(), "dns") as rhi:
+    with (
+        running(daemon(far, reflecting(daemon))) as router,
+        speaking(near, other_client()) as other,
+        serving(near, configuration(), "dns") as rhi,
+    ):
         router.wait_route(ROUTE, peer=OURS.source)
+        router.wait_established(OTHERS.source)
 
         rhi.set("dns", is_up=False)
         router.wait_route(ROUTE, peer=OURS.source, med=DEGRADED)
+        # FRR sends the route to all clients, also to us who have announced it: that is no other origin
+        other.tell(f"announce {BESIDE}")
+        router.wait_route(BESIDE)
         assert "withdraw" not in router.changes(ROUTE)
 
-        with speaking(near, other_origin("--med", "10")) as other:
-            wait_origins(router, OTHERS)
+        other.tell(f"announce {ROUTE} med 10")
+        wait_origins(router, OTHERS)
 
-            # the last of all steps: what the router has told of the other is out of date for a moment
-            assert other.stop() == 0
-            router.wait_route(ROUTE, peer=OURS.source, med=DEGRADED)
+        # the last of all steps: what the router has told of the other is out of date for a moment
+        assert other.stop() == 0
+        router.wait_route(ROUTE, peer=OURS.source, med=DEGRADED)
 
         rhi.set("dns", is_up=True)
         router.wait_route(ROUTE, peer=OURS.source, med=None)

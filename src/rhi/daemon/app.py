@@ -35,7 +35,7 @@ from rhi.daemon.drains.conductor import Conductor
 from rhi.daemon.history import Entry, History
 from rhi.daemon.keeper import Keeper
 from rhi.daemon.leaving import RESERVE, is_host_stopping, late_peers, lead_away
-from rhi.daemon.origins import Origins
+from rhi.daemon.origins import Origins, is_ours
 from rhi.daemon.plan import NOTHING_WAITS, Plan, make_plan
 from rhi.daemon.policies import OnExit
 from rhi.daemon.state import Clocks, StateFile
@@ -409,6 +409,7 @@ class _Relay(rhi.Observer):
         self._daemon = daemon
         self._loop = asyncio.get_running_loop()
         self._own_as = {str(each.as_number) for each in daemon.setup.peers.values()}
+        self._router_id = str(daemon.setup.router_id)
 
     def on_event(self, event: Event) -> None:
         """Hand it over."""
@@ -425,9 +426,5 @@ class _Watcher(_Relay):
     def on_route(self, peer: str, prefix: rhi.Prefix, attributes: Mapping[str, Any] | None) -> None:
         """Hand over what is of interest."""
         if self._daemon.origins.is_watched(prefix):
-            is_other = attributes is not None and not self._is_ours(attributes)
+            is_other = attributes is not None and not is_ours(attributes, self._own_as, self._router_id)
             self._hand_over(self._daemon.take_route, peer, prefix, is_other)
-
-    def _is_ours(self, attributes: Mapping[str, Any]) -> bool:
-        """Some routers send back what they have from us: our AS number is in the path then."""
-        return not self._own_as.isdisjoint(str(attributes.get("as_path", "")).replace("{", "").split())

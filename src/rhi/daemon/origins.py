@@ -1,13 +1,24 @@
 """Who else announces our addresses: what peers show of them.
 
 A router sends back what it has chosen, and not to the one it has it from; so a route that comes in for an
-address of ours means that the router prefers somebody else's. Only addresses that are watched are remembered,
-however much a peer sends.
+address of ours means that the router prefers somebody else's. Some do send us what they have from us, which
+`is_ours` tells. Only addresses that are watched are remembered, however much a peer sends.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Set
+from typing import Any
 
 from rhi.model.prefix import Prefix
+
+
+def is_ours(attributes: Mapping[str, Any], own_as: Set[str], router_id: str) -> bool:
+    """Whether a route that comes in is our own: our AS number is in its path.
+
+    From an internal peer that reflects routes it has our router id as its originator (RFC 4456 §8): FRR sends
+    a route to all clients that are told the same, also to the one that it has it from.
+    """
+    path = str(attributes.get("as_path", "")).replace("{", "").split()
+    return not own_as.isdisjoint(path) or attributes.get("originator_id") == router_id
 
 
 class Origins:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import pytest
@@ -37,6 +38,15 @@ def arguments(kind: Kind, *options: str) -> list[str]:
 
 def listen_address(kind: Kind) -> str:
     return f"{kind.source}:179" if kind.transport == 4 else f"[{kind.source}]:179"
+
+
+def link_local(namespace: Namespace, interface: str = "eth0") -> str:
+    """Its link-local address there, once the kernel has given it one: a while after the cable was laid."""
+    command = ("ip", "-6", "address", "show", "dev", interface, "scope", "link")
+    found = wait_until(
+        lambda: re.findall(r"inet6 (fe80::\S+)/64", namespace.run(*command)), "a link-local address"
+    )
+    return str(found[0])
 
 
 def wait_counted(namespace: Namespace, counter: str) -> None:

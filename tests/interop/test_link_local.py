@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterator
 
 import pytest
@@ -21,7 +20,7 @@ from tests.interop.lab import (
     speaking,
 )
 from tests.interop.options import documented
-from tests.interop.session import OUR_AS, OVER_6, settings, with_daemons
+from tests.interop.session import OUR_AS, OVER_6, link_local, settings, with_daemons
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
 
@@ -30,12 +29,6 @@ pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
 def wire() -> Iterator[tuple[Namespace, Namespace]]:
     with cable() as made:
         yield made
-
-
-def link_local(namespace: Namespace) -> str:
-    found = re.search(r"inet6 (fe80::\S+)/64", namespace.run("ip", "-6", "address", "show", "dev", "eth0"))
-    assert found is not None
-    return found[1]
 
 
 def configuration(daemon: type[Router], ours: str, theirs: str) -> str:

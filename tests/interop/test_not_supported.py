@@ -133,7 +133,7 @@ def test_gobgp_soft_reset_asks_nobody(wire: tuple[Namespace, Namespace]) -> None
 
         speaker.tell(f"announce {OVER_4.route_4(2)}")  # an answer would have come before
         gobgp.wait_route(OVER_4.route_4(2))
-        assert gobgp.changes(OVER_4.route_4(1)) == ["announce"]
+        gobgp.wait_changes(OVER_4.route_4(1), "announce")
         assert gobgp.gobgp("neighbor", OVER_4.source)["state"]["messages"]["sent"].get("refresh", 0) == 0
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import pytest
 
 from tests.interop.lab import Bird, Frr, Router
-from tests.interop.lab.anycast import anycast
-from tests.interop.lab.fetching import PERIOD
+from tests.interop.lab.anycast import Site, anycast
+from tests.interop.lab.fetching import PATIENCE, PERIOD
 from tests.interop.reliability import EVENTS, Event, Toll, happen, toll
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
@@ -30,6 +30,8 @@ def test_clients_notice_no_more_of_an_event_than_they_are_allowed_to(
     with anycast(daemon, policies) as site:
         times = [happen(site, event) for event in events]
         tolls = [toll(site, began, ended) for began, ended in times]
+        for number, event in enumerate(events):
+            tolls[number] = undisturbed(site, event, times[number], tolls[number])
 
     for event, found in zip(events, tolls, strict=True):
         assert found.asked > 30
@@ -38,6 +40,16 @@ def test_clients_notice_no_more_of_an_event_than_they_are_allowed_to(
             assert (event.name, found.repeated <= ON_THE_WAY) == (event.name, True), found
         else:
             assert_bounded(event, found)
+
+
+def undisturbed(site: Site, event: Event, times: tuple[float, float], found: Toll) -> Toll:
+    """`found`, or what the event costs when it happens again, as the machine stood still in those times."""
+    for _ in range(2):
+        if site.client.longest_pause(*times) < PATIENCE:
+            break
+        times = happen(site, event)
+        found = toll(site, *times)
+    return found
 
 
 def assert_bounded(event: Event, found: Toll) -> None:

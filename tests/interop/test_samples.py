@@ -122,8 +122,8 @@ def write(folder: Path, head: str) -> tuple[Path, Path]:
 
 def wait_exact(router: Router) -> None:
     """Until the router has our routes; and then it has no other."""
-    wait_until(lambda: router.routes().keys() >= OURS, "our routes", explain=router.routes)
     expected = OURS if router.KEEPS_TABLE else OURS | FOREIGN  # ExaBGP's program has to filter
+    wait_until(lambda: router.routes().keys() >= expected, "our routes", explain=router.routes)
     assert router.routes().keys() == expected
 
 

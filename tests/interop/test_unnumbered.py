@@ -29,6 +29,7 @@ from tests.interop.lab import (
 from tests.interop.lab.process import Process
 from tests.interop.lab.speaker import rhi_command
 from tests.interop.recipes import Recipe
+from tests.interop.session import link_local
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(180)]
 
@@ -40,12 +41,6 @@ def recipes() -> pytest.MarkDecorator:
     mark = pytest.mark.feature("unnumbered peers")
     params = [pytest.param(recipe, marks=mark, id=recipe.daemon.NAME) for recipe in RECIPES]
     return pytest.mark.parametrize("recipe", params)
-
-
-def link_local(namespace: Namespace, interface: str = "eth0") -> str:
-    text = namespace.run("ip", "-6", "address", "show", "dev", interface, "scope", "link")
-    (found,) = re.findall(r"inet6 (fe80::\S+)/64", text)
-    return str(found)
 
 
 def kernel_route(router: Namespace, vip: str) -> str:

@@ -45,10 +45,11 @@ def towards_router(client: socket.socket, router: socket.socket, record: bytes) 
 
 
 def back(router: socket.socket, client: socket.socket) -> None:
-    """Pass on everything until either side is gone."""
+    """Pass on everything until either side is gone, with a line on standard output each time."""
     try:
         while data := router.recv(65536):
             client.sendall(data)
+            print(len(data), "bytes of the router", flush=True)
     except OSError:
         pass
     _close(client)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.interop.lab.process import complete_lines
 from tests.interop.lab.requirements import find_program
 from tests.interop.lab.router import ESTABLISHED, Neighbour, Router, RouteSeen, Settings
 
@@ -79,9 +80,7 @@ class ExaBgp(Router):
 
     def events(self, peer: str | None = None) -> list[dict[str, Any]]:
         """What it told its program, about one peer or all."""
-        text = self._events_file.read_text()
-        complete = text[: text.rfind("\n") + 1]  # the last line may still be on its way
-        events = [json.loads(line) for line in complete.splitlines()]
+        events = [json.loads(line) for line in complete_lines(self._events_file)]
         about_peers = [event for event in events if "neighbor" in event]
         return [e for e in about_peers if peer is None or e["neighbor"]["address"]["peer"] == peer]
 

@@ -7,6 +7,7 @@ once again. It writes down what became of each question; nothing is counted whil
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.interop.lab.namespace import Namespace
-from tests.interop.lab.process import Process
+from tests.interop.lab.process import Process, complete_lines
 from tests.interop.lab.waiting import wait_until
 
 TCP_PORT: Final = 8080
@@ -151,9 +152,8 @@ class Client:
 
     def questions(self, since: float = 0.0) -> list[Question]:
         """Those that have ended, of those that began after an instant."""
-        text = self._process.log.read_text()
-        complete = text[: text.rfind("\n") + 1].splitlines()
-        return [each for each in map(_question, complete) if each.began >= since]
+        lines = complete_lines(self._process.log)
+        return [each for each in map(_question, lines) if each.began >= since]
 
     def wait_for_answers_of(self, *names: str) -> None:
         """Wait until each of these hosts, and no other, answers either way, and nothing fails for a while."""
@@ -176,6 +176,11 @@ class Client:
             "the last answers",
         )
         return [each for each in self.questions() if each.ended >= began and each.began <= ended]
+
+    def longest_pause(self, began: float, ended: float) -> float:
+        """Seconds for which it has asked nothing in that time, kept from it by a busy machine."""
+        asked = sorted(each.began for each in self.questions(began) if each.began <= ended)
+        return max((after - before for before, after in itertools.pairwise(asked)), default=ended - began)
 
     def kill(self) -> None:
         """Ask no more."""

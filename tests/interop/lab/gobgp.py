@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from tests.interop.lab.process import complete_lines
 from tests.interop.lab.requirements import find_program
 from tests.interop.lab.router import Neighbour, Router, RouteSeen, Settings
 
@@ -93,7 +94,7 @@ class GoBgp(Router):
         return found
 
     def _events(self, message: str) -> Iterator[dict[str, Any]]:
-        for line in self.log.read_text().splitlines():
+        for line in complete_lines(self.log):
             if f'"{message}"' in line:
                 yield json.loads(line)
 

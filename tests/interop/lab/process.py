@@ -13,7 +13,7 @@ from tests.interop.lab.namespace import Namespace
 
 _started: list[Process] = []  # and not yet ended by us: those whose logs explain a failure
 
-STOP_TIME = 10.0  # seconds a program has to end after SIGTERM; then the test fails and the program is killed
+STOP_TIME = 30.0  # seconds a program has to end after SIGTERM; then the test fails and the program is killed
 LOG_TAIL = 40
 
 
@@ -103,6 +103,12 @@ class Process:
         """The last lines of its output, for the text of a failure."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return "\n".join([f"--- {self.log}", *lines[-LOG_TAIL:]])
+
+
+def complete_lines(log: Path) -> list[str]:
+    """What a program has written so far, without a last line that may still be on its way."""
+    text = log.read_text(errors="replace")
+    return text[: text.rfind("\n") + 1].splitlines()
 
 
 def log_tails() -> str:

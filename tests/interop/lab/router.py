@@ -171,6 +171,14 @@ class Router(abc.ABC):
         assert seen is not None
         return seen
 
+    def wait_changes(self, prefix: str, *expected: str) -> None:
+        """Wait until the router has noted exactly these: its log may be a little behind its table."""
+        wait_until(
+            lambda: self.changes(prefix) == [*expected],
+            f"{self.NAME} has noted {expected} of {prefix}",
+            explain=lambda: self.changes(prefix),
+        )
+
     def wait_gone(self, *prefixes: str) -> None:
         wait_until(
             lambda: not self.routes().keys() & set(prefixes),

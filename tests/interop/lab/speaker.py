@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.interop.lab.namespace import Namespace
-from tests.interop.lab.process import Process
+from tests.interop.lab.process import Process, complete_lines
 from tests.interop.lab.requirements import lacking
 
 
@@ -72,15 +72,10 @@ class Speaker:
         self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def log_text(self) -> str:
-        """All that it has printed, restarts included."""
-        return (self._folder / "log").read_text()
-
     def events(self, kind: str) -> list[dict[str, Any]]:
         """Events of one kind so far, of a speaker with --json."""
-        text = (self._folder / "log").read_text()
-        complete = text[: text.rfind("\n") + 1]  # the last line may still be on its way
-        found = [json.loads(line) for line in complete.splitlines() if line.startswith("{")]
+        lines = complete_lines(self._folder / "log")
+        found = [json.loads(line) for line in lines if line.startswith("{")]
         return [event for event in found if event["event"] == kind]
 
     def explain(self) -> str:

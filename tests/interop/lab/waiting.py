@@ -21,7 +21,7 @@ INTERVAL = 0.06  # seconds between two questions; each costs a process such as b
 def wait_until(
     probe: Callable[[], T], what: str, *, deadline: float = DEADLINE, explain: Callable[[], object] = str
 ) -> T:
-    """Ask `probe` until its answer is true, and return that answer.
+    """Ask `probe` until its answer is true, and return that answer; the last time when the deadline is over.
 
     Raises:
         AssertionError: the deadline passed; the text names `what`, the last answer, what `explain` returns,
@@ -29,10 +29,11 @@ def wait_until(
     """
     end = time.monotonic() + deadline
     while True:
+        is_last = time.monotonic() > end
         answer = probe()
         if answer:
             return answer
-        if time.monotonic() > end:
+        if is_last:
             raise AssertionError(
                 f"not within {deadline:g} s: {what}; last answer {answer!r}\n{explain()}\n{log_tails()}"
             )

@@ -22,7 +22,7 @@ def _nothing_is_left_open() -> Iterator[None]:
     before = len(os.listdir("/proc/self/fd"))
     yield
     gc.collect()  # what was not closed warns now, and warnings are errors
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before  # fewer: what a thread of a test before has closed
 
 
 class Recorder(rhi.Observer):

@@ -1,8 +1,6 @@
 """docs/from-go.md: every exported name of the Go library has a row, and every row does what it says."""
 
 import re
-import socket
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -19,6 +17,7 @@ from rhi.testing.collector import Collector
 from rhi.testing.pair import Pair
 from rhi.wire import iana
 from rhi.wire.open import Open
+from tests.net.raw import free_port, wait_until
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "from-go.md"
 
@@ -76,19 +75,8 @@ def test_from_go_has_every_name_once() -> None:
     assert sorted(row.go for row in ROWS) == sorted(GO_NAMES.split())
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
-
-
-def wait_for(session: rhi.Session, state: rhi.State) -> rhi.Status:
-    deadline = time.monotonic() + 5
-    while (status := session.status()).state is not state:
-        assert time.monotonic() < deadline, status
-        time.sleep(0.005)
-    return status
+def wait_for(session: rhi.Session, state: rhi.State) -> None:
+    wait_until(lambda: session.status().state is state, f"state {state}")
 
 
 def status_of_a_lost_session() -> rhi.Status:
@@ -127,9 +115,7 @@ def names() -> Iterator[dict[str, Any]]:
 
         nowhere = replace(to_collector, port=free_port())
         refused = stack.enter_context(rhi.Session("192.0.2.13", "127.0.0.1", nowhere))
-        deadline = time.monotonic() + 5
-        while not refused.status().last_error and time.monotonic() < deadline:
-            time.sleep(0.005)
+        wait_until(lambda: refused.status().last_error, "the refusal")
 
         parameters = rhi.Parameters(
             as_number=65001,

@@ -5,7 +5,7 @@ the code as well; here stands what exactly went wrong there.
 """
 
 import threading
-import time
+from dataclasses import replace
 
 import pytest
 
@@ -29,18 +29,16 @@ def is_up(pool: rhi.Pool, peer: str) -> bool:
 def test_seed_defect_16_a_peer_in_connect_blocks_no_call_and_no_other_peer() -> None:
     """The eleventh change blocked the caller; in a pool all peers and Status with it."""
     with blackhole() as (host, port), Collector() as collector:
-        peers = {**to(collector), host: rhi.Parameters(as_number=65001, port=port)}
+        blocked = rhi.Parameters(as_number=65001, port=port, connect_timeout=3600)
+        peers = {**to(collector), host: blocked}
         with rhi.Pool("192.0.2.10", peers) as pool:
             wait_until(lambda: is_up(pool, collector.host), "the other peer")
-            began = time.perf_counter()
             for number in range(100):
                 pool.announce(f"10.0.0.{number}")
                 pool.replace([f"10.0.1.{number}"])
-                pool.configure({**peers, host: rhi.Parameters(as_number=65001, port=port, med=number)})
+                pool.configure({**peers, host: replace(blocked, med=number)})
                 pool.status()
-            took = time.perf_counter() - began
 
-            assert took < 2
             assert pool.status()[host].state is rhi.State.CONNECT
             assert collector.wait_for(lambda routes: list(routes) == ["10.0.1.99"], PATIENCE)
 
@@ -129,22 +127,24 @@ def test_seed_defect_21_our_own_close_is_reported_as_local() -> None:
     ):
         events.wait(SessionUp)
 
+    events.wait(SessionDown)
     assert ("session", collector.host, True, events.of(SessionDown)[-1].reason) in events.calls
     assert events.of(SessionDown)[-1].reason.startswith("Local shutdown")
 
 
-def test_seed_defect_22_close_ends_with_one_notification_and_needs_no_pause() -> None:
+def test_seed_defect_22_close_ends_with_one_notification_and_needs_no_pause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The seed slept to have withdrawals sent. A Cease withdraws everything, and routers obey at once."""
+    for longest in ("rhi.threaded.CLOSE_WAIT", "rhi.net.pool.CLOSE_TIME", "rhi.net.connection.CLOSE_TIME"):
+        monkeypatch.setattr(longest, 3600.0)
     with RawListener() as listener:
         pool = rhi.Pool("192.0.2.10", {listener.host: listener.parameters()}, ["203.0.113.1"])
         peer = listener.accept().establish()
         assert wait_until(lambda: is_up(pool, listener.host), "session")
         assert pool.flush()
         threading.Timer(0, peer.sock.shutdown, [1]).start()
-        began = time.perf_counter()
         pool.close()
-
-        assert time.perf_counter() - began < 1
 
     with Collector() as collector:
         with rhi.Pool("192.0.2.10", to(collector), ["203.0.113.1"]):
@@ -154,16 +154,16 @@ def test_seed_defect_22_close_ends_with_one_notification_and_needs_no_pause() ->
 
 def test_seed_defect_23_a_blip_does_not_cost_thirty_seconds() -> None:
     """The seed waited 30 s after any end."""
+    events = Events()
     with (
         RawListener() as listener,
-        rhi.Pool("192.0.2.10", {listener.host: listener.parameters()}) as pool,
+        rhi.Pool("192.0.2.10", {listener.host: listener.parameters()}, (), events) as pool,
     ):
         listener.accept().establish().close()
-        began = time.perf_counter()
+        events.wait(SessionDown)
+        assert (pool.status()[listener.host].retry_in_s or 0.0) < 1
         listener.accept().establish()
-        wait_until(lambda: is_up(pool, listener.host), "session")
-
-        assert time.perf_counter() - began < 2
+        events.wait(SessionUp, 2)
 
 
 def test_seed_defect_24_a_session_that_ended_shows_no_routes() -> None:

@@ -172,7 +172,7 @@ def test_peer_that_floods_a_watcher_that_sleeps_is_heard_in_full_or_counted(
         assert pool.status()[listener.host].state is rhi.State.ESTABLISHED
         peer.close()
         gate.set()
-        wait_until(lambda: watcher.sessions, "the session's end is told")
+        wait_until(lambda: SessionDown in map(type, watcher.events), "the session's end is told")
 
     (missed,) = [event for event in watcher.events if isinstance(event, RoutesMissed)]
     assert len(watcher.routes) + missed.count == each * messages

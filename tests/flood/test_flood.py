@@ -79,6 +79,12 @@ class Program:
         self.process.stdout.close()
         return code
 
+    def close(self) -> None:
+        """Kill it unless it has ended, and leave nothing open."""
+        self.process.kill()
+        with self.process:  # closes its pipes, and waits
+            pass
+
 
 HOLD_TIMER_EXPIRED = b"\x04\x00"
 
@@ -156,8 +162,7 @@ def victim(host: str, innocent: str = INNOCENT, namespace: Namespace | None = No
         yield program
         assert program.end() == 0
     finally:
-        program.process.kill()
-        program.process.wait()
+        program.close()
 
 
 CONNECT = """
@@ -188,10 +193,10 @@ def begin(name: str, host: str, server: Program, namespace: Namespace | None = N
 
 def attack(name: str, host: str, server: Program, namespace: Namespace | None = None) -> int:
     """Run an attack to its end; returns what it counted."""
-    attacker = begin(name, host, server, namespace)
-    count = int(attacker.line())
-    assert attacker.end() == 0
-    return count
+    with contextlib.closing(begin(name, host, server, namespace)) as attacker:
+        count = int(attacker.line())
+        assert attacker.end() == 0
+        return count
 
 
 def survive(name: str, host: str, server: Program, peer: RawPeer, far: Namespace | None = None) -> None:
@@ -229,12 +234,14 @@ def test_flood_leaves_keepalives_on_time_and_memory_flat(name: str) -> None:
 def test_flood_does_not_keep_a_configured_peer_out(name: str) -> None:
     """It comes, has its session, and leaves, over and over; the next pause of its dialer begins anew.
 
-    It is kept out when a connection or a message does not come within 10 s, the patience of `RawPeer`. Less
-    would prove nothing: a SYN that finds the backlog full is repeated after 1, 3 and 7 s.
+    It is kept out when a connection or a message does not come within 30 s, the patience of `RawPeer`. Less
+    would prove nothing: a SYN that finds the backlog full is repeated after 1, 3, 7 and 15 s.
     """
     times: list[float] = []
-    with victim("127.0.0.1") as server:
-        attacker = begin(name, "127.0.0.1", server)
+    with (
+        victim("127.0.0.1") as server,
+        contextlib.closing(begin(name, "127.0.0.1", server)) as attacker,
+    ):
         while not times or (attacker.process.poll() is None and len(times) < 20):
             began = time.monotonic()
             with RawPeer.connect(("127.0.0.1", int(server.first_line)), INNOCENT) as peer:

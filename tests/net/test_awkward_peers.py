@@ -1,6 +1,7 @@
 """Peers that misbehave below BGP: garbage, resets, single bytes, no reading, no answer at all."""
 
 import asyncio
+import itertools
 import logging
 import os
 import random
@@ -112,16 +113,15 @@ def test_peer_that_writes_single_bytes_is_understood() -> None:
         assert peer.notification() == (1, 3)
 
 
-def test_peer_that_accepts_and_says_nothing_is_left_alone_by_close() -> None:
+def test_peer_that_accepts_and_says_nothing_is_left_alone_by_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rhi.threaded.CLOSE_WAIT", 3600.0)
     with RawListener() as listener:
         pool = rhi.Pool("192.0.2.10", {listener.host: listener.parameters()})
         peer = listener.accept()
         peer.expect(OPEN)
 
-        began = time.perf_counter()
         pool.close()
 
-        assert time.perf_counter() - began < 1.5
         assert peer.notification() == (6, 2)
 
 
@@ -143,39 +143,36 @@ def test_peer_that_half_closes_and_does_not_read_is_lost_at_once() -> None:
 
 
 @pytest.mark.slow
-def test_peer_that_does_not_read_costs_neither_memory_nor_the_other_peers_nor_close() -> None:
+def test_peer_that_does_not_read_costs_neither_memory_nor_the_other_peers_nor_close(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """200,000 routes flap three times while one peer takes nothing."""
     routes = to_prefixes(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}" for n in range(200_000))
     flapping = [dict.fromkeys(routes, rhi.PathAttributes(med=med)) for med in (0, 1)]
     with RawListener("127.0.0.2", receive_buffer=4096) as stuck, RawListener("127.0.0.3") as good:
-        pool = rhi.Pool("192.0.2.10", {each.host: each.parameters(hold_time=30) for each in (stuck, good)})
+        pool = rhi.Pool("192.0.2.10", {each.host: each.parameters() for each in (stuck, good)})
         stuck_peer, good_peer = stuck.accept(), good.accept()
         stuck_peer.establish()
         good_peer.establish()
         reader = threading.Thread(target=good_peer.drain)
         reader.start()
         pool.replace(flapping[0])
-        flushed = pool.flush(5)
-        assert set(flushed.behind) == {"127.0.0.2"}
-        assert flushed.peers == {"127.0.0.2", "127.0.0.3"}
+        wait_until(lambda: set(pool.flush(0.2).behind) == {"127.0.0.2"}, "the good peer")
+        assert pool.flush(0).peers == {"127.0.0.2", "127.0.0.3"}
 
         before = resident_bytes()
         for turn in range(1, 4):
             pool.replace(flapping[turn % 2])
             pool.announce("203.0.113.1", rhi.PathAttributes(med=turn))
-            began = time.perf_counter()
-            behind = wait_until(lambda: pool.flush(0.2).behind, "an answer")
-            assert behind.keys() >= {"127.0.0.2"}
+            assert pool.flush(0.2).behind.keys() >= {"127.0.0.2"}
             wait_until(lambda: "127.0.0.3" not in pool.flush(0).behind, "the good peer")
-            assert time.perf_counter() - began < PATIENCE
         grown = resident_bytes() - before
 
         status = pool.status()
         assert [status[each].state for each in status] == [rhi.State.ESTABLISHED] * 2
         assert status["127.0.0.3"].current_routes == 200_001
-        began = time.perf_counter()
+        monkeypatch.setattr("rhi.threaded.CLOSE_WAIT", 3600.0)
         pool.close()
-        assert time.perf_counter() - began < 2.0
         reader.join(PATIENCE)
         # a flap kept as messages is 1 MB, and 50 MB when it is kept as objects, for the stuck peer alone
         assert grown < 60 * MEGABYTE
@@ -212,35 +209,41 @@ def test_changes_while_a_peer_is_in_connect_take_no_time() -> None:
     """1,000 changes in less than 50 ms in all."""
     with blackhole() as (host, port), Collector() as collector:
         peers = {
-            host: rhi.Parameters(as_number=65001, port=port),
+            host: rhi.Parameters(as_number=65001, port=port, connect_timeout=3600),
             collector.host: rhi.Parameters(as_number=65001, port=collector.port),
         }
         with rhi.Pool("192.0.2.10", peers) as pool:
             wait_until(lambda: pool.status()[host].state is rhi.State.CONNECT, "connecting")
 
-            times = []
-            for turn in range(3):
-                began = time.perf_counter()
-                for n in range(1000):
-                    pool.announce(f"10.0.{n >> 8}.{n & 255}", rhi.PathAttributes(med=turn))
-                times.append(time.perf_counter() - began)
+            turns = itertools.count()
 
-            assert min(times) < 0.050, times
-            assert pool.flush()
+            def is_quick() -> bool:
+                began, med = time.perf_counter(), next(turns)
+                for n in range(1000):
+                    pool.announce(f"10.0.{n >> 8}.{n & 255}", rhi.PathAttributes(med=med))
+                return time.perf_counter() - began < 0.050
+
+            wait_until(is_quick, "a turn in which the machine did nothing else")
+            last = next(turns) - 1
+            assert pool.flush(PATIENCE)
             assert pool.status()[host].state is rhi.State.CONNECT
             assert collector.wait_for(
-                lambda seen: sum(r["med"] == 2 for r in seen.values()) == 1000, PATIENCE
+                lambda seen: sum(r["med"] == last for r in seen.values()) == 1000, PATIENCE
             )
 
 
-def test_close_while_a_peer_is_in_connect_takes_no_time() -> None:
+def test_close_while_a_peer_is_in_connect_waits_for_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rhi.threaded.CLOSE_WAIT", 3600.0)
+    monkeypatch.setattr("rhi.net.pool.CLOSE_TIME", 3600.0)
     with blackhole() as (host, port):
-        pool = rhi.Pool("192.0.2.10", {host: rhi.Parameters(as_number=65001, port=port)})
+        pool = rhi.Pool(
+            "192.0.2.10", {host: rhi.Parameters(as_number=65001, port=port, connect_timeout=3600)}
+        )
         wait_until(lambda: pool.status()[host].state is rhi.State.CONNECT, "connecting")
-        began = time.perf_counter()
+
         pool.close()
 
-        assert time.perf_counter() - began < 0.5
+        assert pool.status()[host].state is rhi.State.IDLE
 
 
 @pytest.mark.slow
@@ -259,7 +262,7 @@ def test_error_of_ours_costs_one_session_its_connection_and_no_other(
     ]
     with RawListener("127.0.0.2") as bad, Collector("127.0.0.3:0") as good:
         peers = {
-            bad.host: bad.parameters(connect_retry_time=0.05, connect_timeout=0.2, hold_time=3),
+            bad.host: bad.parameters(connect_retry_time=0.05, connect_timeout=0.2, hold_time=9),
             good.host: rhi.Parameters(as_number=65001, port=good.port),
         }
         with rhi.Pool("192.0.2.10", peers) as pool:
@@ -285,11 +288,11 @@ def test_error_of_ours_costs_one_session_its_connection_and_no_other(
                         peer.sock.sendall(message(KEEPALIVE))
                         pool.announce("203.0.113.1", rhi.PathAttributes(med=random.randrange(10**6)))
                     assert broken.wait(PATIENCE), name
-                wait_until(lambda: pool.status()[bad.host].state is not rhi.State.ESTABLISHED, name, 4)
+                wait_until(lambda: pool.status()[bad.host].state is not rhi.State.ESTABLISHED, name)
 
                 def meet() -> RawPeer | None:
                     try:
-                        return bad.accept().establish(hold_time=3)
+                        return bad.accept().establish(hold_time=9)
                     except (ConnectionError, AssertionError):
                         return None
 

@@ -70,6 +70,10 @@ def test_drain_of_everything_is_seen_marked_withdrawn_and_ended(collector: Colle
         assert "kernel" in down.reason
         wait_until(lambda: pool.drain().step is SUPERSEDED, "the end of the pool's thread")
         assert pool.status()[collector.host].state is rhi.State.IDLE
+    wait_until(
+        lambda: DONE in [event.step for event in events.of(rhi.DrainProgress) if event.drain == 2],
+        "its event",
+    )
     assert [event.step for event in events.of(rhi.DrainProgress) if event.drain == 2][-1] is DONE
 
 

@@ -8,10 +8,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 from tests.interop.lab.namespace import Namespace, connect, namespaces
+from tests.net.raw import PATIENCE
 
 SERVER = """
 import rhi, signal, sys
@@ -28,7 +30,7 @@ import rhi, json, sys, time
 peer = sys.argv[1]
 peers = {peer: rhi.Parameters(as_number=65001, port=1790, multiprotocol=True)}
 pool = rhi.Pool("192.0.2.10", peers, ["2001:db8::1"])
-end = time.monotonic() + 10
+end = time.monotonic() + 30
 while pool.status()[peer].state is not rhi.State.ESTABLISHED and time.monotonic() < end:
     time.sleep(0.01)
 pool.flush()
@@ -37,30 +39,27 @@ pool.close()
 print(json.dumps(status))
 """
 
+# Nothing here may end by a time-out of ours: it would be an hour.
 DEAD = """
-import rhi, json, sys, time
+import rhi, rhi.net.pool, rhi.threaded, json, sys, time
+rhi.threaded.CLOSE_WAIT = rhi.net.pool.CLOSE_TIME = 3600
 peer, alive = sys.argv[1:]
-peers = {
-    peer: rhi.Parameters(as_number=65001, port=1790),
-    alive: rhi.Parameters(as_number=65001, port=1790),
-}
-pool = rhi.Pool("192.0.2.10", peers)
-end = time.monotonic() + 10
+parameters = rhi.Parameters(as_number=65001, port=1790, connect_timeout=3600)
+pool = rhi.Pool("192.0.2.10", {peer: parameters, alive: parameters})
+end = time.monotonic() + 30
 while pool.status()[alive].state is not rhi.State.ESTABLISHED and time.monotonic() < end:
     time.sleep(0.01)
-times = []
-for turn in range(3):
+times = [3600.0]
+while min(times) >= 0.050 and time.monotonic() < end:  # a turn in which the machine does nothing else
     began = time.perf_counter()
     for n in range(1000):
-        pool.announce(f"10.0.{n >> 8}.{n & 255}", rhi.PathAttributes(med=turn))
+        pool.announce(f"10.0.{n >> 8}.{n & 255}", rhi.PathAttributes(med=len(times)))
     times.append(time.perf_counter() - began)
 status = pool.status()
-flushed = pool.flush(5)
-began = time.perf_counter()
+flushed = pool.flush(30)
 pool.close()
 print(json.dumps({
     "changes": min(times),
-    "close": time.perf_counter() - began,
     "states": [status[peer].state.value, status[alive].state.value],
     "error": status[peer].last_error,
     "flushed": bool(flushed),
@@ -104,7 +103,7 @@ def server(namespace: Namespace, host: str, zone: str = "") -> Iterator[None]:
         finally:
             assert process.stdin is not None
             process.stdin.close()
-            assert process.wait(10) == 0
+            assert process.wait(PATIENCE) == 0
 
 
 @contextmanager
@@ -121,7 +120,7 @@ def test_link_local_peer_with_its_zone(by_number: bool) -> None:
     with two_hosts() as (near, far), server(far, "fe80::2", "uplink"):
         number = near.run("cat", "/sys/class/net/uplink/ifindex").strip()
         peer = f"fe80::2%{number if by_number else 'uplink'}"
-        status = json.loads(near.run(sys.executable, "-c", LINK_LOCAL, peer))
+        status = json.loads(near.run(sys.executable, "-c", LINK_LOCAL, peer, timeout=2 * PATIENCE))
 
     assert status["state"] == "ESTABLISHED", status
     assert status["local_ip"].startswith("fe80::")
@@ -149,14 +148,21 @@ def test_connection_on_a_link_without_the_password_of_its_peer_is_closed_without
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
             octets = int(far.run(sys.executable, "-c", SIGNED, key))
-            process.communicate(timeout=10)
+            process.communicate(timeout=PATIENCE)
 
     assert (octets > 0) == is_let_in
 
 
+def dead(namespace: Namespace, peer: str, alive: str) -> dict[str, Any]:
+    """What DEAD prints of a peer that does not answer, beside one that does."""
+    text = namespace.run(sys.executable, "-c", DEAD, peer, alive, timeout=2 * PATIENCE)
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
 def test_peer_without_a_route_fails_at_once() -> None:
     with namespaces("alone") as (alone,), server(alone, "127.0.0.1"):
-        found = json.loads(alone.run(sys.executable, "-c", DEAD, "192.0.2.200", "127.0.0.1"))
+        found = dead(alone, "192.0.2.200", "127.0.0.1")
 
     assert found["error"] == "Connection failed (Network is unreachable)"
     assert found["states"] == ["ACTIVE", "ESTABLISHED"]
@@ -167,9 +173,8 @@ def test_host_that_answers_nothing_holds_up_neither_changes_nor_peers_nor_close(
     with two_hosts() as (near, far), server(far, "192.0.2.2"):
         # a neighbour that is known but not there: what is sent to it vanishes
         near.run("ip", "neighbour", "add", "192.0.2.200", "lladdr", "02:00:00:00:00:99", "dev", "uplink")
-        found = json.loads(near.run(sys.executable, "-c", DEAD, "192.0.2.200", "192.0.2.2"))
+        found = dead(near, "192.0.2.200", "192.0.2.2")
 
     assert found["states"] == ["CONNECT", "ESTABLISHED"]
     assert found["changes"] < 0.050
-    assert found["close"] < 0.5
     assert found["flushed"]

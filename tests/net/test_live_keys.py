@@ -17,7 +17,7 @@ from rhi.model.tcp_ao import AoKey
 from rhi.net.keys import SocketKeys
 from rhi.net.sockopt import set_md5_key
 from rhi.net.tcp_ao import add_ao_key
-from tests.net.raw import Events, RawListener, RawPeer, wait_until
+from tests.net.raw import PATIENCE, Events, RawListener, RawPeer, wait_until
 from tests.net.test_security import KEY, WRONG, active, established, needs_md5, passive
 
 HOST = "127.0.0.1"
@@ -54,7 +54,7 @@ def test_live_key_that_both_ends_change_keeps_the_session(
             client.announce("2001:db8::1" if ":" in host else "203.0.113.1")
 
             wait_until(lambda: server.status()[host].received_routes == 1, "the route over the new key")
-            assert client.flush(10)
+            assert client.flush(PATIENCE)
             assert client.status()[host].pending_changes == ()
             assert client.status()[host].established_sessions == 1
             # and the listener has the new key for the next one
@@ -78,7 +78,7 @@ def test_live_key_reaches_a_peer_of_another_make(
 
         give(peer.sock, after)
 
-        assert pool.flush(20)
+        assert pool.flush(PATIENCE)
         assert pool.status()[HOST].established_sessions == 1
 
 
@@ -101,9 +101,10 @@ def test_live_key_counts_for_an_attempt_under_way() -> None:
     """The first SYN has the wrong key; the kernel's next one, a second later, has the right one."""
     with RawListener(HOST) as listener:
         give(listener.sock, KEY)
-        with rhi.Pool("192.0.2.1", {HOST: listener.parameters(password=WRONG)}) as pool:
+        slow = {"connect_timeout": 3600}
+        with rhi.Pool("192.0.2.1", {HOST: listener.parameters(password=WRONG, **slow)}) as pool:
             wait_until(lambda: pool.status()[HOST].state is rhi.State.CONNECT, "an attempt")
-            pool.configure({HOST: listener.parameters(password=KEY)})
+            pool.configure({HOST: listener.parameters(password=KEY, **slow)})
 
             listener.accept().establish()
             wait_until(lambda: established(pool, HOST), "session")

@@ -18,7 +18,7 @@ from rhi.net.sockopt import (
     unacknowledged_bytes,
 )
 from rhi.testing.collector import Collector
-from tests.net.raw import Events, RawListener, RawPeer, free_port, wait_until
+from tests.net.raw import PATIENCE, Events, RawListener, RawPeer, free_port, wait_until
 
 KEY = "correct horse battery staple"
 WRONG = "incorrect horse"
@@ -295,7 +295,9 @@ def test_collector_with_a_password_takes_only_peers_that_have_it() -> None:
         peers = {collector.host: active(collector.port, password=KEY)}
         with rhi.Pool("192.0.2.1", peers, ["203.0.113.1"], events):
             events.wait(SessionUp)
-            assert collector.wait_for(lambda routes: "203.0.113.1/32" in routes or "203.0.113.1" in routes, 5)
+            assert collector.wait_for(
+                lambda routes: "203.0.113.1/32" in routes or "203.0.113.1" in routes, PATIENCE
+            )
 
 
 def test_sockets_of_sessions_send_small_messages_at_once() -> None:

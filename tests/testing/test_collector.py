@@ -1,14 +1,13 @@
 """The collector: a passive peer that keeps what it is told."""
 
 import threading
-import time
 
 import pytest
 
 import rhi
 from rhi.model.events import Event, RoutesReceived, SessionUp
 from rhi.testing.collector import Collector
-from tests.net.raw import PATIENCE, free_port
+from tests.net.raw import PATIENCE, free_port, wait_until
 
 
 def to(collector: Collector, as_number: int = 65001) -> dict[str, rhi.Parameters]:
@@ -54,10 +53,7 @@ def test_collector_tells_peers_apart() -> None:
 
 def test_collector_says_when_waiting_was_in_vain() -> None:
     with Collector() as collector:
-        began = time.perf_counter()
-
         assert not collector.wait_for(bool, 0.05)
-        assert time.perf_counter() - began < 1
 
 
 def test_collector_wakes_those_who_wait() -> None:
@@ -73,9 +69,7 @@ def test_collector_passes_events_on() -> None:
         Collector(on_event=events.append) as collector,
         rhi.Pool("192.0.2.10", to(collector), ["203.0.113.1"]),
     ):
-        assert collector.wait_for(len, PATIENCE)
-
-    assert {SessionUp, RoutesReceived} <= {type(event) for event in events}
+        wait_until(lambda: {SessionUp, RoutesReceived} <= {type(event) for event in events}, "both events")
 
 
 def test_collector_takes_parameters_and_answers_with_them() -> None:

@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -93,13 +94,21 @@ def connect(first: Namespace, second: Namespace, *, interfaces: tuple[str, str] 
 
 
 def remove_leftovers() -> None:
-    """Remove the namespaces of test runs that no longer exist."""
+    """Remove the namespaces of test runs that no longer exist, and what still runs inside.
+
+    The kernel has ended most of it with the run, but not what has changed its user since, as FRR does.
+    """
     for path in Path("/run/netns").glob(f"{PREFIX}-*"):
         match = re.match(rf"{PREFIX}-(\d+)-", path.name)
         if match and not Path("/proc", match[1]).exists():
             with contextlib.suppress(subprocess.CalledProcessError):
+                for pid in _ip("netns", "pids", path.name).split():
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(int(pid), signal.SIGKILL)
                 _ip("netns", "delete", path.name)
 
 
-def _ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, capture_output=True, timeout=20)
+def _ip(*arguments: str) -> str:
+    """Run the command, and return what it prints."""
+    done = subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True, timeout=20)
+    return done.stdout

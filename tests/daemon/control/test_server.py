@@ -176,3 +176,22 @@ def test_api_at_the_end_ends_requests_and_streams_soon(tmp_path: Path) -> None:
             writer.close()
 
     run(main())
+
+
+@pytest.mark.parametrize(
+    "nonsense", [b"\0\xff\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nA: %s\r\n\r\n" % (b"b" * 9000)]
+)
+def test_client_that_speaks_no_http_is_answered_and_does_not_fill_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, nonsense: bytes
+) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as house:
+            reader, writer = await asyncio.open_unix_connection(str(house.socket))
+            writer.write(nonsense)
+            async with asyncio.timeout(PATIENCE):
+                assert b" 400 Bad Request" in await reader.read()
+            writer.close()
+
+    run(main())
+
+    assert caplog.records == []

@@ -7,6 +7,7 @@ gets its own when it is ready. One that a dead daemon has left is replaced; one 
 import asyncio
 import contextlib
 import grp
+import logging
 import os
 import socket
 import stat
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from rhi.daemon.app import Daemon
 from rhi.daemon.config.build import Setup
@@ -42,6 +44,22 @@ class ControlError(RhiError):
     """The API cannot listen; one sentence."""
 
 
+class _OwnFaults(logging.Filter):
+    """What a client sends that is no HTTP is answered and not logged: anybody could fill the log with it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+_OWN_FAULTS: Final = _OwnFaults()
+
+
+def _logger() -> logging.Logger:
+    logger = logging.getLogger("rhi.api")
+    logger.addFilter(_OWN_FAULTS)
+    return logger
+
+
 class Control:
     """The API of a daemon: `start`, then `close`."""
 
@@ -60,6 +78,7 @@ class Control:
             access_log=None,
             handler_cancellation=True,
             auto_decompress=False,
+            logger=_logger(),
             shutdown_timeout=CLOSE_TIME,
         )
         self._servers: list[asyncio.Server] = []

@@ -1,8 +1,10 @@
 """`rhi demo`: it works, and it notices when a step does not arrive at the collectors."""
 
+import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
@@ -244,6 +246,36 @@ def test_demo_interrupted_says_so_and_leaves_nothing_running() -> None:
 
     assert (code, err) == (1, "rhi demo: stopped before the end\n")
     assert not Path(f"/proc/{daemon}").exists()
+
+
+def test_demo_that_is_killed_leaves_no_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with running("demo", "--keep") as child:
+        child.line("until Ctrl-C")
+        pid = child.process.pid
+        (daemon,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        began = begin_of(daemon)
+        child.process.kill()
+        child.process.wait()
+
+        deadline = time.monotonic() + 2 * PATIENCE
+        while began and begin_of(daemon) == began and time.monotonic() < deadline:
+            time.sleep(0.02)
+        goes_on = bool(began) and begin_of(daemon) == began
+        if goes_on:
+            os.kill(int(daemon), signal.SIGKILL)
+
+    assert began
+    assert not goes_on
+
+
+def begin_of(pid: str) -> str:
+    """When a process began, which tells it from another one of its number; empty when it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return ""
+    return "" if fields[0] == "Z" else fields[19]
 
 
 def test_demo_into_a_closed_pipe_still_runs_to_its_end() -> None:

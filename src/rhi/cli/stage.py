@@ -181,8 +181,9 @@ class Daemon:
         self._log = folder / "log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "rhi", "run", str(self.file)],
-                stdin=subprocess.DEVNULL,
+                [sys.executable, "-m", "rhi.cli.attended", "run", str(self.file)],
+                # never written to: it ends with us, whatever ends us, and the daemon with it
+                stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
             )
@@ -251,6 +252,8 @@ class Daemon:
             except subprocess.TimeoutExpired:
                 self._process.kill()
         self._process.wait()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
 
 
 def _free_port() -> int:

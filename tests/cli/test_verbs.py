@@ -116,6 +116,25 @@ def test_verbs_drain_marks_first_and_withdraws_then(house: House, ask: Any) -> N
 
 
 @pytest.mark.slow
+def test_verbs_undrain_of_a_service_during_a_drain_of_all_says_what_holds_it(house: House, ask: Any) -> None:
+    ask("drain", "--all", "--why", "kernel", "--wait", "1h")
+    try:
+        code, out, err = ask("undrain", "web")
+        assert (code, out) == (1, "")
+        assert err.startswith(
+            "rhi undrain: web has no order of its own to take back; it is drained with all (by "
+        )
+        assert err.endswith(": kernel): rhi undrain --all ends that, or rhi announce web for it alone\n")
+        assert ask("announce", "web")[0] == 0
+        code, out, _ = ask("undrain", "web")
+        assert code == 0
+        assert out.startswith("web: its own order is taken back, and it is drained with all (by ")
+    finally:
+        assert ask("undrain", "--all")[0] == 0
+    assert ask("undrain", "web")[1].startswith("web: its checks decided already\n")
+
+
+@pytest.mark.slow
 def test_verbs_drain_followed_shows_each_step_to_the_end(house: House, ask: Any) -> None:
     code, out, err = ask("drain", "web", "--wait", "0.1s", "--age", "0", "--follow", "--for", "1h")
 
@@ -318,7 +337,13 @@ def test_verbs_plan_of_a_large_file_says_what_to_do(house: House, ask: Any, tmp_
         (["undrain", "--all"], 1, "rhi undrain: drain all: is not drained"),
         (["drain", "web", "--for", "soon"], 2, "rhi drain: --for: 'soon': must be a duration such as 90,"),
         (["drain", "web", "--for", "-5"], 2, "must be a duration"),
-        (["drain", "web", "--for", "99999d"], 1, "lasts: 8639913600.0: must be at most 3650d"),
+        (["drain", "web", "--for", "99999d"], 2, "rhi drain: --for: '99999d': must be at most 3650d"),
+        (["drain", "web", "--for", "0"], 2, "--for: '0': must be longer than 0: it would be over at once"),
+        (["announce", "web", "--for", "0s"], 2, "--for: '0s': must be longer than 0"),
+        (["withdraw", "web", "--for", "nan"], 2, "--for: 'nan': must be a duration"),
+        (["drain", "web", "--wait", "4000d"], 2, "--wait: '4000d': must be at most 3650d"),
+        (["history", "--kind", "foo"], 2, "--kind: kind 'foo': there is no such kind; there are: "),
+        (["history", "--kind", "rout"], 2, "there is no such kind; did you mean route?"),
         (["drain", "web", "--wy", "x"], 2, "unknown option --wy; did you mean --why?"),
         (["explain", "192.0.2.1"], 1, "rhi explain: address 192.0.2.1: no service has it"),
         (["explain", "nonsense"], 1, "'nonsense'"),

@@ -161,9 +161,27 @@ def test_controller_obeys_operators_until_their_word_runs_out() -> None:
 
     assert desk.take() == [("announce", "203.0.113.1", PathAttributes())]
     assert desk.texts("override") == [
-        "dns: withdraw by ann: kernel",
+        "dns: withdraw by ann: kernel, until 2001-09-09 01:49:20 UTC",
         "dns: has run out: withdraw by ann: kernel",
     ]
+
+
+def test_controller_tells_when_what_was_said_ends_by_itself() -> None:
+    desk = Desk(setup(service("dns", address(1))))
+
+    desk.controller.override("dns", Action.DRAIN, reason="", by="ann", lasts=60.0, drain_time=30.0)
+    desk.controller.override("dns", Action.ANNOUNCE, reason="", by="ann")
+
+    assert desk.texts("override") == [
+        "dns: drain by ann, until 2001-09-09 01:49:20 UTC",
+        "dns: announce by ann",
+    ]
+    assert [each.data["until"] for each in desk.logged if each.kind == "override"] == [
+        "2001-09-09T01:49:20.000+00:00",
+        None,
+    ]
+    assert desk.texts("drain")[0] == "service/dns: marked (by ann, until 2001-09-09 01:49:20 UTC)"
+    assert "until" not in desk.texts("drain")[-1]
 
 
 def test_controller_drains_in_two_steps() -> None:
@@ -209,6 +227,9 @@ def test_controller_keeps_overrides_over_a_restart(tmp_path: Path) -> None:
     second.controller.set_verdict("dns", UP, "")
     decided = second.controller.decide()
 
+    assert second.texts("override") == [
+        "dns: still in force: withdraw by ann: kernel, until 2001-09-09 01:49:20 UTC"
+    ]
     assert second.take() == [("complete",)]
     assert decided.next_at == pytest.approx(160.0)
 

@@ -27,13 +27,13 @@ def test_history_keeps_the_last_entries_in_order() -> None:
 def test_history_entry_is_a_json_object() -> None:
     history, _ = make()
 
-    entry = history.add("guard", "default", "tripped", floor=3)
+    entry = history.add("alarm", "guard default", "tripped", floor=3)
 
     assert entry.to_json() == {
         "number": 1,
         "time": "2024-05-01T12:00:00.000+00:00",
-        "kind": "guard",
-        "subject": "default",
+        "kind": "alarm",
+        "subject": "guard default",
         "text": "tripped",
         "data": {"floor": 3},
     }

@@ -84,6 +84,7 @@ def test_keeper_with_one_section_that_cannot_be_used_has_the_others(disk: Disk) 
         kept = Keeper(disk, clocks, told.append)
 
         assert kept.take("numbers", lambda found: [int(each) for each in found]) is None
+        assert kept.take("names", lambda found: float(10**400)) is None
         assert kept.take("names", list) == ["a"]
         assert kept.take("none", list) is None
         assert "section numbers cannot be used" in str(told)

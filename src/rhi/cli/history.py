@@ -4,11 +4,12 @@ import argparse
 import json
 from typing import Any, Final
 
-from rhi.cli.arguments import Parser, number, stop_signals
+from rhi.cli.arguments import Parser, checked, number, stop_signals
 from rhi.cli.client import Client
 from rhi.cli.output import Output
 from rhi.cli.remote import answers, client_of, remote_parser
 from rhi.cli.times import full_clock
+from rhi.daemon.kinds import KINDS, check_kind
 
 PROG: Final = "rhi history"
 _KEPT: Final = 1000
@@ -19,12 +20,18 @@ def parser() -> Parser:
     result = remote_parser(
         PROG,
         "What the daemon has seen and decided, oldest first: checks, services, overrides, routes, sessions, "
-        "alarms, reloads.",
+        "alarms, reloads and more.",
         json_help="entries as JSON lines",
     )
     add = result.add_argument
     add("--limit", metavar="N", type=number("limit", 0, _KEPT), default=20, help="the last N entries (20)")
-    add("--kind", metavar="KIND", default="", help="only these, such as route, session or alarm")
+    add(
+        "--kind",
+        metavar="KIND",
+        type=checked(check_kind),
+        default=None,
+        help=f"only these: {', '.join(KINDS)}",
+    )
     add("--follow", action="store_true", help="and then each new one as it comes, until a signal")
     return result
 
@@ -62,7 +69,7 @@ def _print(client: Client, arguments: argparse.Namespace) -> int:
     if gone or not arguments.follow:
         return 1 if gone else 0
     last = max([entry["number"] for entry in [*newest, *entries]], default=0)
-    for kind, data in client.events(last, arguments.kind):
+    for kind, data in client.events(last, arguments.kind or ""):
         if kind == "missed":
             output.line(json.dumps({"missed": data}) if arguments.json else f"... {data} entries missed")
         else:

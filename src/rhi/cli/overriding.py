@@ -5,6 +5,7 @@ whoever asked should not have to find that out later.
 """
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
 from rhi.cli.arguments import Parser
@@ -12,7 +13,8 @@ from rhi.cli.client import Client, path_of
 from rhi.cli.output import write_lines
 from rhi.cli.remote import answers, client_of, json_text, remote_parser
 from rhi.cli.times import clock
-from rhi.model.durations import to_duration
+from rhi.model.durations import check_lasting, check_period, to_duration
+from rhi.model.wording import shown
 
 
 def override_parser(prog: str, description: str) -> Parser:
@@ -26,19 +28,32 @@ def override_parser(prog: str, description: str) -> Parser:
 def add_reason(parser: Parser) -> None:
     """How long, why, and how much it is meant."""
     add = parser.add_argument
-    add("--for", dest="lasts", metavar="TIME", type=duration, help="take it back by itself after TIME")
+    add("--for", dest="lasts", metavar="TIME", type=lasting, help="take it back by itself after TIME")
     add("--why", metavar="TEXT", default="", help="a reason, for those who read status and history")
     add("--force", action="store_true", help="also against guards")
 
 
 def duration(text: str) -> float:
     """Seconds of `90`, `30s`, `5m`, `2h` as an argument's type."""
+    return _seconds(text, check_period)
+
+
+def lasting(text: str) -> float:
+    """The same of what is over after it."""
+    return _seconds(text, check_lasting)
+
+
+def _seconds(text: str, check: Callable[[float], float]) -> float:
     try:
-        return to_duration(float(text) if text.isascii() and text.isdecimal() else text)
+        found = to_duration(float(text) if text.isascii() and text.isdecimal() else text)
     except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(
-            f"{text!r}: must be a duration such as 90, 30s, 5m, 2h or 1d"
+            f"{shown(text)}: must be a duration such as 90, 30s, 5m, 2h or 1d"
         ) from None
+    try:
+        return check(found)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{shown(text)}: {error}") from None
 
 
 def put_override(parser: Parser, words: list[str], action: str) -> int:

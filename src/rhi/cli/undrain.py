@@ -4,9 +4,9 @@ import argparse
 from typing import Final
 
 from rhi.cli.arguments import Parser
-from rhi.cli.client import Client, path_of
+from rhi.cli.client import ApiError, Client, path_of
 from rhi.cli.drain import add_target, target_of
-from rhi.cli.output import write_lines
+from rhi.cli.output import complain, write_lines
 from rhi.cli.overriding import tell
 from rhi.cli.remote import answers, client_of, json_text, remote_parser
 
@@ -31,17 +31,39 @@ def run(words: list[str]) -> int:
     target = target_of(arguments_parser, arguments)
     client = client_of(arguments_parser, arguments)
     with answers(PROG):
-        lines = _take_back(client, target, arguments)
+        if arguments.service is not None:
+            return _take_back(client, arguments)
+        drain = client.ask("DELETE", path_of("drains", target))
+    lines = json_text(drain).splitlines() if arguments.json else [f"{target}: the drain is taken back"]
     return 0 if write_lines(lines) else 1
 
 
-def _take_back(client: Client, target: str, arguments: argparse.Namespace) -> list[str]:
-    """What to print. A service may have any override; the others have drains only."""
-    if arguments.service is None:
-        drain = client.ask("DELETE", path_of("drains", target))
-        return json_text(drain).splitlines() if arguments.json else [f"{target}: the drain is taken back"]
-    done = client.ask("DELETE", path_of("overrides", arguments.service))
+def _take_back(client: Client, arguments: argparse.Namespace) -> int:
+    """A service may have any override, where the others have drains only; returns the exit code."""
+    service = arguments.service
+    done = client.ask("DELETE", path_of("overrides", service))
     if arguments.json:
-        return json_text(done).splitlines()
-    text = "its checks decide again" if done["changed"] else "its checks decided already"
-    return tell(client, arguments.service, text)
+        return 0 if write_lines(json_text(done).splitlines()) else 1
+    over_all = _drain_of_all(client)
+    if over_all is None:
+        text = "its checks decide again" if done["changed"] else "its checks decided already"
+        return 0 if write_lines(tell(client, service, text)) else 1
+    still = (
+        f"it is drained with all ({over_all}): rhi undrain --all ends that, "
+        f"or rhi announce {service} for it alone"
+    )
+    if done["changed"]:
+        return 0 if write_lines(tell(client, service, f"its own order is taken back, and {still}")) else 1
+    complain(f"{PROG}: {service} has no order of its own to take back; {still}")
+    return 1
+
+
+def _drain_of_all(client: Client) -> str | None:
+    """Who drains everything, and why; None when nobody does."""
+    try:
+        drain = client.get(path_of("drains", "all"))
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        return None
+    return f"by {drain['by']}" + (f": {drain['reason']}" if drain["reason"] else "")

@@ -122,7 +122,7 @@ class Controller:
         restored = store.take("overrides", lambda found: decode_overrides(found, clocks)) or {}
         for name, override in restored.items():
             self._say(name, override)
-            self._history.add("override", name, f"still in force: {override}")
+            self._history.add("override", name, f"still in force: {override}{self._ending(override.until)}")
         self.drains.restore(store.take("drains", lambda found: decode_drains(found, clocks)) or [])
         for name, override in restored.items():
             if override.action is Action.DRAIN and self.drains.of_service(name) is None:
@@ -230,7 +230,15 @@ class Controller:
             is_forced=is_forced,
         )
         self._say(service, override)
-        self._history.add("override", service, str(override), action=action.value, by=by, reason=reason)
+        self._history.add(
+            "override",
+            service,
+            f"{override}{self._ending(override.until)}",
+            action=action.value,
+            by=by,
+            reason=reason,
+            until=self._moment(override.until),
+        )
         if action is Action.DRAIN:
             self._start_drain(service, override, pace)
         else:
@@ -412,12 +420,13 @@ class Controller:
         self.drains.start(drain, override.at)
 
     def _tell_drain(self, drain: Drain, step: Step) -> None:
-        subject = str(drain.target)
+        subject, is_first = str(drain.target), len(drain.steps) == 1
         self._history.add(
             "drain",
             subject,
-            f"{step.state.value} ({step.text})",
+            f"{step.state.value} ({step.text}{self._ending(drain.until) if is_first else ''})",
             state=step.state.value,
+            until=self._moment(drain.until),
             because=step.text,
             behind=dict(step.behind),
             by=drain.by,
@@ -427,6 +436,13 @@ class Controller:
         behind = ", ".join(f"{peer} {what}" for peer, what in sorted(drain.behind.items()))
         late = step.text if step.state is State.OVERDUE or not behind else f"not acknowledged: {behind}"
         self._alarms.set(f"drain {subject}", late if is_late else None)
+
+    def _moment(self, until: float | None) -> str | None:
+        return None if until is None else self._clocks().moment(until).isoformat(timespec="milliseconds")
+
+    def _ending(self, until: float | None) -> str:
+        """Behind the words about what ends by itself."""
+        return "" if until is None else f", until {self._clocks().moment(until):%Y-%m-%d %H:%M:%S} UTC"
 
     def _check_service(self, name: str) -> None:
         services: Mapping[str, object] = self.reconciler.specs.services

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from rhi.daemon.kinds import Kind
+
 KEPT: Final = 1000
 # Entries that a follower may be behind.
 MAX_BEHIND: Final = 1000
@@ -24,7 +26,7 @@ class Entry:
     Attributes:
         number: grows by one with each entry.
         time: of day.
-        kind: what sort, such as `route`, `service`, `session`, `override`, `guard`, `alarm`, `reload`.
+        kind: what sort; see `kinds`.
         subject: what it is about: an address, a service, a peer.
         text: one sentence.
         data: the same for programs.
@@ -86,7 +88,7 @@ class History:
         self._entries: deque[Entry] = deque(maxlen=KEPT)
         self._followers: set[Follower] = set()
 
-    def add(self, kind: str, subject: str, text: str, **data: Any) -> Entry:
+    def add(self, kind: Kind, subject: str, text: str, **data: Any) -> Entry:
         """Note that something happened."""
         self._number += 1
         entry = Entry(number=self._number, time=self._now(), kind=kind, subject=subject, text=text, data=data)

@@ -75,7 +75,7 @@ class Sections:
             return None
         try:
             return parse(self._read.sections[name])
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
             self._tell(self.file.section_is_bad(name, error))
             return None
 

@@ -14,6 +14,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,6 +46,10 @@ class Clocks:
     def to_wall(self, instant: float) -> float:
         """The time of day of a monotonic instant, in seconds since 1970."""
         return self.wall + (instant - self.monotonic)
+
+    def moment(self, instant: float) -> datetime:
+        """The same, to be shown; in UTC."""
+        return datetime.fromtimestamp(self.to_wall(instant), UTC)
 
     def to_monotonic(self, time_of_day: float) -> float:
         """The inverse."""

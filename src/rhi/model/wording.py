@@ -47,13 +47,13 @@ def listed(values: Iterable[T], what: str) -> Iterable[T]:
     return values
 
 
-def no_such(what: str, name: str, known: Iterable[str]) -> str:
-    """That `name` is none of those that are known, and which one may have been meant."""
+def no_such(what: str, name: str, known: Iterable[str], most: int = _MOST_NAMES) -> str:
+    """That `name` is none of those that are known, and which one may have been meant; `most` are listed."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names[:_MOST_COMPARED], 1)
     if close:
         return f"{shown(name)}: there is no such {what}; did you mean {close[0]}?"
-    listing = f"there are: {', '.join(names[:_MOST_NAMES])}" if names else "there are none"
+    listing = f"there are: {', '.join(names[:most])}" if names else "there are none"
     return f"{shown(name)}: there is no such {what}; {listing}"
 
 

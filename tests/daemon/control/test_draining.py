@@ -105,6 +105,21 @@ def test_override_that_drains_is_a_drain(tmp_path: Path) -> None:
     run(main())
 
 
+def test_drain_of_a_service_that_is_drained_with_all_is_not_its_own(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path, SETUP) as house:
+            await house.decided()
+            await ask(house, "PUT", "/v1/drains/all", {"by": "ann", "reason": "kernel"})
+
+            refused = await ask(house, "DELETE", "/v1/drains/service/dns", status=404)
+
+            assert refused["error"] == (
+                "drain service/dns: has none of its own; it is drained with all (by ann: kernel)"
+            )
+
+    run(main())
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "sentence"),
     [

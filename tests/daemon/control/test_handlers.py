@@ -164,6 +164,20 @@ def test_override_without_a_name_is_the_users(tmp_path: Path) -> None:
         ("GET", "/v1/history?limit=-1", None, 400, "limit: '-1': must be at least 0"),
         ("GET", "/v1/history?limit=1001", None, 400, "limit: '1001': must be at most 1000"),
         ("GET", "/v1/history?afterr=1", None, 400, "afterr: is no known key; did you mean after?"),
+        (
+            "GET",
+            "/v1/history?kind=rout",
+            None,
+            400,
+            "kind: 'rout': there is no such kind; did you mean route?",
+        ),
+        (
+            "GET",
+            "/v1/events?kind=x",
+            None,
+            400,
+            "kind: 'x': there is no such kind; there are: address, alarm, ",
+        ),
         ("PUT", "/v1/overrides/dsn", {"action": "drain"}, 404, "service 'dsn': there is no such service"),
         ("PUT", "/v1/overrides/dns", {}, 400, "action: is missing"),
         ("PUT", "/v1/overrides/dns", {"action": "dry"}, 400, "must be 'announce', 'withdraw' or 'drain'"),
@@ -175,6 +189,16 @@ def test_override_without_a_name_is_the_users(tmp_path: Path) -> None:
             400,
             "lasts: '4000d': must be at most 3650d",
         ),
+        (
+            "PUT",
+            "/v1/overrides/dns",
+            {"action": "announce", "lasts": "0s"},
+            400,
+            "lasts: '0s': must be longer than 0: it would be over at once",
+        ),
+        ("PUT", "/v1/drains/service/dns", {"lasts": 0}, 400, "lasts: 0: must be longer than 0"),
+        ("PUT", "/v1/drains/all", {"wait": "4000d"}, 400, "wait: '4000d': must be at most 3650d"),
+        ("DELETE", "/v1/drains/service/dsn", None, 404, "there is no such service; did you mean dns?"),
         ("PUT", "/v1/overrides/dns", {"action": "drain", "drain_time": 1e12}, 400, "must be at most 3650d"),
         ("PUT", "/v1/overrides/dns", {"action": "drain", "by": "\ud800"}, 400, "by: "),
         ("PUT", "/v1/overrides/dns", {"action": "drain", "lasts": float("nan")}, 400, "must be a duration"),
@@ -291,6 +315,17 @@ def test_list_comes_in_parts(tmp_path: Path) -> None:
                 path = answer["next"] and f"/v1/routes?limit=3&after={answer['next']}"
 
             assert parts == [["198.51.100.0/24", "203.0.113.1", "203.0.113.2"], ["2001:db8::1"]]
+
+    run(main())
+
+
+def test_reason_has_no_spaces_around_it(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as house:
+            body = {"action": "announce", "reason": " ", "by": " ann "}
+            await ask(house, "PUT", "/v1/overrides/web", body)
+
+            assert [each.text for each in house.logged if each.kind == "override"] == ["announce by ann"]
 
     run(main())
 

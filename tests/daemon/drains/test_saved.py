@@ -79,6 +79,16 @@ def test_nonsense_is_refused_with_errors_that_are_expected(document: object) -> 
         decode_drains(document, NOW)
 
 
+@pytest.mark.parametrize("until", [1e300, -1, float("nan"), float("inf"), 10**400], ids=str)
+def test_override_until_an_instant_that_no_clock_shows_is_refused(until: float) -> None:
+    said = Override(action=Action.WITHDRAW, reason="", by="ann", at=990.0)
+    document = encode_overrides({"dns": said}, NOW)
+    document["dns"]["until"] = until
+
+    with pytest.raises((ValueError, OverflowError)):
+        decode_overrides(document, NOW)
+
+
 def test_what_was_withdrawn_stays_so_when_the_clock_lags_after_a_start_of_the_host() -> None:
     lagging = Clocks(monotonic=5.0, wall=NOW.wall - 86_400.0)
     word = Override(action=Action.DRAIN, reason="kernel", by="ann", at=900.0, until=1900.0, drain_time=30.0)

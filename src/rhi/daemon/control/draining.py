@@ -10,6 +10,7 @@ from rhi.daemon.control.views import DrainView
 from rhi.daemon.controller import UnknownService
 from rhi.daemon.decision.overrides import Action
 from rhi.daemon.drains.machine import Drain, Kind, Pace, Target
+from rhi.model.wording import no_such
 
 
 async def drains(desk: Desk, call: Call) -> str:
@@ -78,7 +79,7 @@ async def delete_drain(desk: Desk, call: Call) -> DrainView:
     by = await desk.in_thread(lambda: user_of(call.transport))
     ended = desk.daemon.controller.undrain(target, by)
     if ended is None:
-        raise _absent(target)
+        raise _absent(desk, target)
     desk.daemon.decide_soon()
     await desk.daemon.saved()
     return show_drain(desk.daemon, ended)
@@ -104,9 +105,16 @@ def _target(call: Call) -> Target:
 def _found(desk: Desk, target: Target) -> Drain:
     found = desk.daemon.controller.drains.get(target)
     if found is None:
-        raise _absent(target)
+        raise _absent(desk, target)
     return found
 
 
-def _absent(target: Target) -> Refused:
+def _absent(desk: Desk, target: Target) -> Refused:
+    controller = desk.daemon.controller
+    services = controller.reconciler.specs.services
+    over_all = controller.drains.get(Target(Kind.ALL))
+    if target.kind is Kind.SERVICE and target.name not in services:
+        return Refused(404, f"drain {target}: {no_such('service', target.name, services)}")
+    if target.kind is Kind.SERVICE and over_all is not None:
+        return Refused(404, f"drain {target}: has none of its own; it is drained with all ({over_all})")
     return Refused(404, f"drain {target}: is not drained")

@@ -2,27 +2,31 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from rhi.daemon.config.fields import Duration
+from rhi.daemon.kinds import KINDS, check_kind
 from rhi.health.base import DETAIL_LETTERS
+from rhi.model.durations import check_lasting, check_period
 
 # Items of a list in one answer: some hundred kilobytes.
 PAGE: Final = 1000
 
-# Seconds, about ten years: a later end cannot be told from a mistake, and in the end not be shown as a date.
-_LONGEST_DAYS: Final = 3650
+# How long a step takes, and after which time something is taken back.
+_Period = Annotated[Duration, AfterValidator(check_period)]
+_Lasting = Annotated[Duration, AfterValidator(check_lasting)]
+
+# Text of operators is shown in lines with other words.
+_Letters = Annotated[str, Field(max_length=500), AfterValidator(str.strip)]
 
 
-def _check_end(seconds: float) -> float:
-    if seconds > _LONGEST_DAYS * 86400:
-        raise ValueError(f"must be at most {_LONGEST_DAYS}d")
-    return seconds
+def _none_or_kind(text: str) -> str:
+    return text and check_kind(text)
 
 
-_Lasting = Annotated[Duration, AfterValidator(_check_end)]
-
-_Letters = Annotated[str, Field(max_length=500)]
+_Kind = Annotated[
+    str, AfterValidator(_none_or_kind), WithJsonSchema({"type": "string", "enum": ["", *KINDS]})
+]
 
 
 class Body(BaseModel):
@@ -41,7 +45,7 @@ class OverrideRequest(Body):
     """Who says it; the user behind the Unix socket if not given."""
     lasts: _Lasting | None = None
     """Seconds, or text such as 30m, after which it ends by itself; not given never."""
-    drain_time: _Lasting = 0.0
+    drain_time: _Period = 0.0
     """Seconds between mark and withdrawal."""
     force: bool = False
     """Also against guards."""
@@ -55,13 +59,13 @@ class DrainRequest(Body):
     """Who says it; the user behind the Unix socket if not given."""
     lasts: _Lasting | None = None
     """Seconds, or text such as 30m, after which it is taken back by itself; not given never."""
-    wait: _Lasting | None = None
+    wait: _Period | None = None
     """Between the acknowledgement of the marks and the withdrawal."""
-    acknowledge: _Lasting | None = None
+    acknowledge: _Period | None = None
     """For peers to acknowledge, at the most; twice."""
-    age: _Lasting | None = None
+    age: _Period | None = None
     """Between the acknowledgement of the withdrawal and the end."""
-    deadline: _Lasting | None = None
+    deadline: _Period | None = None
     """From begin to end whatever happens; all of these and a minute if not given."""
     force: bool = False
     """Also against guards; of no meaning for a peer."""
@@ -122,14 +126,14 @@ class HistoryQuery(Query):
     """Only entries with a number above this."""
     limit: Annotated[int, Field(ge=0, le=PAGE)] = PAGE
     """The last so many of them."""
-    kind: str = ""
+    kind: _Kind = ""
     """Only entries of this kind, such as `route` or `session`."""
 
 
 class EventsQuery(Query):
     """Which events."""
 
-    kind: str = ""
+    kind: _Kind = ""
     """Only entries of this kind."""
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Final, Protocol
 
 import rhi
@@ -60,7 +60,7 @@ class Source(Protocol):
 
 def moment(clocks: Clocks, instant: float) -> str:
     """The time of day of a monotonic instant."""
-    return datetime.fromtimestamp(clocks.to_wall(instant), UTC).isoformat(timespec="milliseconds")
+    return clocks.moment(instant).isoformat(timespec="milliseconds")
 
 
 def show_status(source: Source, statuses: Mapping[str, Status]) -> StatusView:

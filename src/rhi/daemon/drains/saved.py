@@ -6,11 +6,14 @@ read as if its last instant were now at the latest: what was withdrawn stays so.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Final
 
 from rhi.daemon.decision.overrides import Action, Override
 from rhi.daemon.drains.machine import Drain, Pace, State, Step, Target
 from rhi.daemon.state import Clocks
+
+# Seconds since 1970, in the last century that a date can be of.
+_LAST_TIME: Final = 250e9
 
 
 def encode_overrides(overrides: Mapping[str, Override], clocks: Clocks) -> dict[str, Any]:
@@ -130,4 +133,8 @@ def _wall(instant: float | None, clocks: Clocks) -> float | None:
 
 
 def _monotonic(time_of_day: Any, clocks: Clocks) -> float | None:
-    return None if time_of_day is None else clocks.to_monotonic(float(time_of_day))
+    if time_of_day is None:
+        return None
+    if not 0 <= float(time_of_day) < _LAST_TIME:
+        raise ValueError(f"{time_of_day!r} is no time of day")
+    return clocks.to_monotonic(float(time_of_day))

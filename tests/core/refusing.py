@@ -99,7 +99,7 @@ class Refusing:
     @property
     def is_searching(self) -> bool:
         """Routes are under suspicion."""
-        return self.peer._quarantine._search is not None
+        return self.peer._routes.quarantine._search is not None
 
     @property
     def parked(self) -> set[Prefix]:

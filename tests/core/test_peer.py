@@ -204,7 +204,7 @@ def test_peer_reports_received_routes() -> None:
 
 def test_peer_counts_received_routes_without_reporting_them() -> None:
     script = Script()
-    script.peer._reports_routes = False
+    script.peer._routes._reports_routes = False
     script.establish(capabilities=b"")
 
     script.send(message(UPDATE, bytes.fromhex("0000 0012 40010100 4002040201fdea 400304c0000202 18cb0071")))

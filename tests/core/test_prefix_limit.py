@@ -109,7 +109,7 @@ def test_prefix_limit_ignores_what_comes_behind() -> None:
 def test_prefix_limit_keeps_nothing_when_the_session_is_over() -> None:
     script = limited().send(announce(1, 2, 3)).hang_up()
 
-    assert script.peer._incoming._limit is None
+    assert script.peer._routes.incoming._limit is None
 
 
 def test_prefix_limit_peer_that_leaks_is_met_with_growing_pauses_and_counted_anew() -> None:
@@ -161,7 +161,7 @@ def test_no_prefix_limit_keeps_nothing() -> None:
 
     script.send(announce(*range(200)))
 
-    assert script.peer._incoming._limit is None
+    assert script.peer._routes.incoming._limit is None
 
 
 ROUTES = st.sampled_from([to_prefix(text) for text in ("10.0.0.0/8", "10.0.0.0/9", "192.0.2.1", "0.0.0.0/0")])

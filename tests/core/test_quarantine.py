@@ -397,7 +397,7 @@ def test_memory_of_a_peer_without_errors_holds_no_routes(neighbour: Refusing) ->
     for number in range(500):
         neighbour.announce("192.0.2.1", attributes=PathAttributes(med=number)).run(1)
 
-    kept = neighbour.peer._quarantine
+    kept = neighbour.peer._routes.quarantine
     assert not kept.parked
     assert kept._search is None
     assert kept._session.recent._size < 1000

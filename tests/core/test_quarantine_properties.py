@@ -98,7 +98,7 @@ class History(RuleBasedStateMachine):
         assert parked == {prefix for prefix in self.desired if self.is_bad(prefix)}
         assert self.neighbour.repeats == 0
         assert self.neighbour.status.held_back.get("quarantined", 0) == len(parked)
-        assert not self.neighbour.peer._quarantine._found
+        assert not self.neighbour.peer._routes.quarantine._found
 
     def teardown(self) -> None:
         self.be_quiet()

@@ -203,7 +203,7 @@ def test_rfc4724_4_1_what_is_remembered_of_former_peers_has_an_end(monkeypatch: 
             driver.configure({address: (str(address), lasting)})
             session = driver._sessions[address]
             told.append(session.peer._restarted_at is not None)
-            session.peer._established = 1
+            session.peer._record._established = 1
             driver.configure({})
 
         assert told == [True, True, False, False]

@@ -16,6 +16,7 @@ from typing import Final
 
 from rhi.core.fsm import Connection, Ending
 from rhi.core.open_policy import Negotiated
+from rhi.core.timers import NEVER
 from rhi.model.status import State
 from rhi.wire.iana import CeaseError, ErrorCode
 from rhi.wire.notification import Notification
@@ -25,7 +26,77 @@ COLLISION_LOST: Final = Notification(ErrorCode.CEASE, CeaseError.CONNECTION_COLL
 COLLISION_WAIT: Final = 1.0
 
 
-def resolve_collision(
+class Referee:
+    """Judges the connections of one peer, and knows until when one of them yields.
+
+    `session` is always the one of `connections` that is the established session.
+    """
+
+    def __init__(self, router_id: IPv4Address) -> None:
+        """`router_id` is ours."""
+        self._router_id = router_id
+        self._decide_at: float | None = None
+
+    def resolve(self, connections: Collection[Connection], session: Connection | None, now: float) -> None:
+        """End those that must not stay beside another one."""
+        for connection in list(connections):
+            _resolve_collision(
+                connection,
+                connections,
+                session,
+                self._router_id,
+                now,
+                is_yielding=self.is_yielding(connection, connections, session, now),
+            )
+
+    def is_yielding(
+        self,
+        connection: Connection,
+        connections: Collection[Connection],
+        session: Connection | None,
+        now: float,
+    ) -> bool:
+        """Whether an Established connection still waits for a rival; see `_should_yield`."""
+        if not _should_yield(connection, connections, session, self._router_id):
+            return False
+        if self._decide_at is None:
+            self._decide_at = now + COLLISION_WAIT
+        return now < self._decide_at
+
+    def decided(self) -> None:
+        """There is a session, or no rival any more: nothing yields."""
+        self._decide_at = None
+
+    def next_timeout(self) -> float:
+        """When to judge again although nothing has happened."""
+        return NEVER if self._decide_at is None else self._decide_at
+
+
+def make_room(connections: Collection[Connection], session: Connection | None, now: float) -> bool:
+    """Whether the peer may open one more connection; ends those on which it has not said a word."""
+    incoming = [connection for connection in connections if not connection.is_outgoing]
+    silent = [connection for connection in incoming if connection.state is State.OPEN_SENT]
+    # beside a session of a peer that can restart, since that may be what has happened (RFC 4724 §5)
+    if any(each not in silent and not (each is session and can_restart(each)) for each in incoming):
+        return False
+    for each in silent:
+        # it has not said a word: the peer may have lost it, and would be kept out until it times out
+        each.end(COLLISION_LOST, now, local=False)
+    return True
+
+
+def can_restart(connection: Connection) -> bool:
+    """Graceful restart was agreed on."""
+    return connection.negotiated is not None and connection.negotiated.graceful_restart
+
+
+def lost_collision(ending: Ending) -> bool:
+    """The peer closed it in favour of another connection."""
+    found = ending.received
+    return found is not None and (found.code, found.subcode) == (COLLISION_LOST.code, COLLISION_LOST.subcode)
+
+
+def _resolve_collision(
     connection: Connection,
     connections: Collection[Connection],
     session: Connection | None,
@@ -34,10 +105,7 @@ def resolve_collision(
     *,
     is_yielding: bool,
 ) -> None:
-    """End those that must not stay beside `connection`, or itself, once it knows who the peer is.
-
-    `session` is the one of `connections` that is the established session; `router_id` is ours.
-    """
+    """End those that must not stay beside `connection`, or itself, once it knows who the peer is."""
     if connection.state not in (State.OPEN_CONFIRM, State.ESTABLISHED):
         return
     for rival in connections:
@@ -61,7 +129,7 @@ def resolve_collision(
         loser.end(COLLISION_LOST, now, local=False)
 
 
-def should_yield(
+def _should_yield(
     connection: Connection,
     connections: Collection[Connection],
     session: Connection | None,
@@ -77,17 +145,6 @@ def should_yield(
     if connection.is_outgoing == _opener_wins(router_id, connection.negotiated):
         return False
     return any(other.ending is None and other.is_outgoing != connection.is_outgoing for other in connections)
-
-
-def can_restart(connection: Connection) -> bool:
-    """Graceful restart was agreed on."""
-    return connection.negotiated is not None and connection.negotiated.graceful_restart
-
-
-def lost_collision(ending: Ending) -> bool:
-    """The peer closed it in favour of another connection."""
-    found = ending.received
-    return found is not None and (found.code, found.subcode) == (COLLISION_LOST.code, COLLISION_LOST.subcode)
 
 
 def _opener_wins(router_id: IPv4Address, negotiated: Negotiated | None) -> bool:

@@ -17,35 +17,22 @@ A peer may have two connections for a moment, one opened by each side; `collisio
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Final
 
 from rhi.core.actions import Action, Connect, Disconnect
-from rhi.core.collision import (
-    COLLISION_LOST,
-    COLLISION_WAIT,
-    can_restart,
-    lost_collision,
-    resolve_collision,
-    should_yield,
-)
+from rhi.core.collision import Referee, can_restart, lost_collision, make_room
 from rhi.core.dialer import Dialer, DialEvent
-from rhi.core.events import EventLog
+from rhi.core.exchange import RouteExchange
 from rhi.core.fsm import Connection, Ending
-from rhi.core.incoming import Incoming
-from rhi.core.outgoing import Outgoing
-from rhi.core.quarantine import Quarantine
+from rhi.core.record import PeerRecord, joined
 from rhi.core.route_table import RouteTable
 from rhi.core.timers import Timer
-from rhi.errors import NotificationError
-from rhi.model.events import MAX_LISTED, Event, SessionDown, SessionUp, StateChanged
+from rhi.model.events import Event
 from rhi.model.parameters import Parameters
-from rhi.model.prefix import FAMILY_OF_CODES, IPAddress
-from rhi.model.sent import NOTHING_SENT
+from rhi.model.prefix import IPAddress
 from rhi.model.status import State, Status, WallClock
 from rhi.wire.iana import CeaseError, ErrorCode, OpenError
-from rhi.wire.messages import RouteRefreshMessage
 from rhi.wire.notification import Notification
 
 _ORDER: Final = {state: position for position, state in enumerate(State)}
@@ -82,35 +69,24 @@ class Peer:
         self.explain_silence: Callable[[], str] = lambda: ""
         self._wanted = parameters
         self._router_id = router_id
-        self._table = table
         self._random = random
-        self._reports_routes = reports_routes
         self._restarted_at = restarted_at
         self._forwarding_kept = forwarding_kept
         self._dialer = Dialer(
             parameters.connect_retry_time, parameters.connect_timeout, random, is_passive=parameters.passive
         )
+        self._referee = Referee(router_id)
+        self._record = PeerRecord(name, now)
+        self._routes = RouteExchange(router_id, table, self._record.log, reports_routes=reports_routes)
         self._connections: dict[int, Connection] = {}
-        self._last_words: dict[int, bytes] = {}
-        self._dialing: int | None = None
-        self._last_connection = 0
         self._session: Connection | None = None
-        self._decide_at: float | None = None
-        self._outgoing: Outgoing | None = None
+        self._last_words: dict[int, bytes] = {}
+        self._last_connection = 0
+        self._dialing: int | None = None
         self._actions: list[Action] = []
-        self._log = EventLog(name)
-        self._incoming = Incoming(self._log)
-        self._quarantine = Quarantine(table, self._log)
         self._with_capabilities = True
-        self._is_marking = False
         self._stopped = True
         self._is_suspended = False
-        self._state = State.IDLE
-        self._changed_at = now
-        self._attempts = self._made = self._established = 0
-        self._counted = (0, 0)
-        self._last_error = ""
-        self._hint = ""
 
     # Commands
 
@@ -154,11 +130,11 @@ class Peer:
         self._wanted = parameters
         before, self.parameters = self.parameters, self.parameters.with_live_fields(parameters)
         if not parameters.quarantine:
-            self._quarantine.release()
+            self._routes.quarantine.release()
         self._dialer.tune(parameters.connect_retry_time, parameters.connect_timeout)
-        if self._session is not None and self._outgoing is not None and self.parameters != before:
+        if self._session is not None and self.parameters != before:
             self._session.parameters = self.parameters
-            self._outgoing.configure(self._outgoing_parameters)
+            self._routes.configure(self.parameters)
         if self.pending_changes and (allow_reset or self._session is None):
             for connection in self._connections.values():
                 connection.end(
@@ -180,7 +156,7 @@ class Peer:
             connection.drop(reason, local=False)
         self._settle(now)
         if reason and not had_connection:
-            self._attempt_failed(reason)
+            self._record.attempt_failed(reason)
         self._redial(now)
         self._settle(now)
 
@@ -193,15 +169,11 @@ class Peer:
 
     def mark(self, marked: bool) -> None:
         """Send all routes as `graceful_shutdown` has it, whatever the parameters say; or no longer."""
-        self._is_marking = marked
-        if self._outgoing is not None:
-            self._outgoing.configure(self._outgoing_parameters)
+        self._routes.mark(self.parameters, marked)
 
     def release_quarantine(self, now: float) -> None:
         """Send quarantined routes again."""
-        self._quarantine.release()
-        if self._outgoing is not None:
-            self._outgoing.apply_quarantine()
+        self._routes.release_quarantine()
         self._settle(now)
 
     # Inputs
@@ -221,24 +193,16 @@ class Peer:
         if connection != self._dialing:
             return
         self._dialing = None
-        self._attempt_failed(f"Connection failed ({reason})")
+        self._record.attempt_failed(f"Connection failed ({reason})")
         self._dialer.handle(DialEvent.FAILED, now)
         self._settle(now)
 
     def accept(self, local: IPAddress, remote: IPAddress, now: float) -> int | None:
         """The peer has connected to us. Returns the connection's number, or None: close it without a word."""
-        incoming = [other for other in self._connections.values() if not other.is_outgoing]
         if self._stopped or self._dialer.state is State.IDLE:
             return None
-        silent = [other for other in incoming if other.state is State.OPEN_SENT]
-        # beside a session of a peer that can restart, since that may be what has happened (RFC 4724 §5)
-        if any(
-            other not in silent and not (other is self._session and can_restart(other)) for other in incoming
-        ):
+        if not make_room(self._connections.values(), self._session, now):
             return None
-        for other in silent:
-            # it has not said a word: the peer may have lost it, and would be kept out until it times out
-            other.end(COLLISION_LOST, now, local=False)
         self._last_connection += 1
         self._open(self._last_connection, local, remote, now, is_outgoing=False)
         self._settle(now)
@@ -253,8 +217,8 @@ class Peer:
                 data = b""
                 self._settle(now)
             self._settle(now)
-            if found is self._session and self._outgoing is not None:
-                self._outgoing.heard(now)
+            if found is self._session and self._routes.outgoing is not None:
+                self._routes.outgoing.heard(now)
 
     def connection_lost(self, connection: int, reason: str, now: float) -> None:
         """The TCP connection was closed or broke; `reason` is the system's word for it, or empty."""
@@ -270,10 +234,10 @@ class Peer:
             connection.expire_timers(now)
         was_dialing = self._dialing
         self._dialer.expire_timers(now)
-        if self._outgoing is not None:
-            self._outgoing.handle_timeout(now)
+        if self._routes.outgoing is not None:
+            self._routes.outgoing.handle_timeout(now)
         if was_dialing is not None and self._dialer.state is State.ACTIVE:
-            self._attempt_failed(f"Connection failed ({_joined('timed out', self.explain_silence())})")
+            self._record.attempt_failed(f"Connection failed ({joined('timed out', self.explain_silence())})")
         self._settle(now)
 
     def kept_out(self, reason: str) -> bool:
@@ -281,8 +245,7 @@ class Peer:
 
         It may as well be somebody else, so it is no event, and stands behind what really happened last.
         """
-        is_news, self._hint = not self._hint, reason
-        return is_news
+        return self._record.kept_out(reason)
 
     # Polls
 
@@ -301,8 +264,8 @@ class Peer:
             return self._last_words.pop(connection, b"")
         parts = [bytes(found.output)] if found.output else []
         found.output.clear()
-        if found is self._session and self._outgoing is not None:
-            parts += self._outgoing.pull(limit, now)
+        if found is self._session and self._routes.outgoing is not None:
+            parts += self._routes.outgoing.pull(limit, now)
         if parts:
             found.sent(now)
         return b"".join(parts)
@@ -310,26 +273,24 @@ class Peer:
     def next_timeout(self) -> float:
         """The monotonic instant at which to call `handle_timeout`; infinity when nothing is due."""
         deadlines = [connection.timers.next() for connection in self._connections.values()]
-        if self._decide_at is not None:
-            deadlines.append(self._decide_at)
-        if self._outgoing is not None:
-            deadlines.append(self._outgoing.next_timeout())
-        return min([self._dialer.timers.next(), *deadlines])
+        if self._routes.outgoing is not None:
+            deadlines.append(self._routes.outgoing.next_timeout())
+        return min([self._dialer.timers.next(), self._referee.next_timeout(), *deadlines])
 
     def events(self) -> list[Event]:
         """What has happened since the last call."""
-        return self._log.take()
+        return self._record.log.take()
 
     # Getters
 
     @property
     def name(self) -> str:
         """The peer as events and status call it; may be changed."""
-        return self._log.peer
+        return self._record.log.peer
 
     @name.setter
     def name(self, name: str) -> None:
-        self._log.peer = name
+        self._record.log.peer = name
 
     @property
     def state(self) -> State:
@@ -350,7 +311,7 @@ class Peer:
     @property
     def has_been_up(self) -> bool:
         """There has been a session."""
-        return self._established > 0
+        return self._record.has_been_up
 
     @property
     def is_stopped(self) -> bool:
@@ -365,9 +326,10 @@ class Peer:
     @property
     def is_pending(self) -> bool:
         """The peer of an established session has yet to be told something."""
-        if self._session is None or self._outgoing is None:
+        outgoing = self._routes.outgoing
+        if self._session is None or outgoing is None:
             return False
-        return bool(self._session.output) or self._outgoing.is_pending
+        return bool(self._session.output) or outgoing.is_pending
 
     def has_more(self, connection: int) -> bool:
         """Whether `data_to_send` goes on for this connection, also when it has just given nothing.
@@ -389,80 +351,42 @@ class Peer:
 
     def status(self, now: float, wall_clock: WallClock, update_calculation_ms: float = 0.0) -> Status:
         """A copy of all there is to know."""
-        connection = self._session or next(reversed(self._connections.values()), None)
-        negotiated = connection.negotiated if connection is not None else None
-        outgoing = self._outgoing
-        sent = None if outgoing is None else outgoing.sent()
-        advertised, withdrawn = self._count_routes()
-        since = max(0.0, now - self._changed_at)
-        retry_at = self._dialer.timers.deadline(Timer.CONNECT_RETRY)
-        return Status(
-            state=self.state,
-            when=wall_clock(self._changed_at),
-            duration_s=int(since),
+        status = self._record.status(
+            now,
+            wall_clock,
+            self.parameters,
+            self._session or next(reversed(self._connections.values()), None),
             update_calculation_ms=update_calculation_ms,
-            advertised_routes=advertised,
-            withdrawn_routes=withdrawn,
-            current_routes=0 if outgoing is None else len(outgoing),
-            connection_attempts=self._attempts,
-            successful_connections=self._made,
-            established_sessions=self._established,
-            last_error=_joined(self._last_error, self._hint) if self._last_error else _waiting(self._hint),
-            hold_time=self.parameters.hold_time if negotiated is None else negotiated.hold_time,
-            local_asn=self.parameters.as_number,
-            remote_asn=0 if negotiated is None else negotiated.remote_as,
-            local_ip="" if connection is None else str(connection.local),
-            remote_ip="" if connection is None else str(connection.remote),
-            remote_router_id="" if negotiated is None else str(negotiated.remote_router_id),
-            families=() if outgoing is None else tuple(each.label for each in outgoing.families),
-            end_of_rib=() if outgoing is None else tuple(each.label for each in outgoing.ended_families),
-            pending_routes=self.is_pending,
-            held_back={} if outgoing is None else outgoing.held_back(),
             pending_changes=self.pending_changes,
-            retry_in_s=None if retry_at is None else max(0.0, retry_at - now),
-            received_routes=self._incoming.routes,
-            malformed_updates=self._incoming.malformed,
-            quarantined=tuple(str(prefix) for prefix in self._quarantine.parked_routes()[:MAX_LISTED]),
-            sent=NOTHING_SENT if sent is None else sent,
-            read_adj_rib_out=lambda: [] if sent is None else [str(prefix) for prefix in sent.prefixes()],
+            retry_at=self._dialer.timers.deadline(Timer.CONNECT_RETRY),
         )
+        return self._routes.describe(status, is_pending=self.is_pending)
 
     # How things hang together
 
-    @property
-    def _outgoing_parameters(self) -> Parameters:
-        return replace(self.parameters, graceful_shutdown=True) if self._is_marking else self.parameters
-
     def _settle(self, now: float) -> None:
         """Draw the consequences of what has just happened."""
-        for connection in list(self._connections.values()):
-            resolve_collision(
-                connection,
-                self._connections.values(),
-                self._session,
-                self._router_id,
-                now,
-                is_yielding=self._is_yielding(connection, now),
-            )
+        connections = self._connections.values()
+        self._referee.resolve(connections, self._session, now)
         for number, connection in list(self._connections.items()):
             if (
                 connection.state is State.ESTABLISHED
                 and self._session is None
-                and not self._is_yielding(connection, now)
+                and not self._referee.is_yielding(connection, connections, self._session, now)
             ):
                 self._session_up(connection, now)
-            self._take_received(connection, now)
+            self._routes.take(connection, now)
             if connection.ending is not None:
                 self._connection_over(number, connection, connection.ending, now)
         if self._session is not None or len(self._connections) < 2:
-            self._decide_at = None
+            self._referee.decided()
         self._obey_dialer()
-        self._note_state(now)
+        self._record.note_state(self.state, now)
 
     def _open(
         self, number: int, local: IPAddress, remote: IPAddress, now: float, *, is_outgoing: bool
     ) -> None:
-        self._made += 1
+        self._record.connected()
         self._connections[number] = Connection(
             self.parameters,
             self._router_id,
@@ -483,49 +407,14 @@ class Peer:
             return False
         return now - self._restarted_at <= restart_time
 
-    def _is_yielding(self, connection: Connection, now: float) -> bool:
-        """Whether an Established connection still waits for a rival; see `should_yield`."""
-        if not should_yield(connection, self._connections.values(), self._session, self._router_id):
-            return False
-        if self._decide_at is None:
-            self._decide_at = now + COLLISION_WAIT
-        return now < self._decide_at
-
     def _session_up(self, connection: Connection, now: float) -> None:
         negotiated = connection.negotiated
         assert negotiated is not None
         self._session = connection
-        self._established += 1
-        self._last_error = self._hint = ""
-        self._counted = (0, 0)
-        self._incoming = Incoming(
-            self._log,
-            reports_routes=self._reports_routes,
-            maximum_prefixes=self.parameters.maximum_prefixes,
-        )
-        self._outgoing = Outgoing(
-            self._outgoing_parameters,
-            negotiated,
-            connection.local,
-            self._router_id,
-            self._table,
-            self._log,
-            self._quarantine,
-            now,
-        )
+        self._routes.session_up(self.parameters, negotiated, connection.local, now)
         self._dialer.handle(DialEvent.ESTABLISHED, now)
-        self._note_state(now)
-        self._log.add(
-            SessionUp(
-                peer=self.name,
-                local_ip=str(connection.local),
-                remote_ip=str(connection.remote),
-                remote_asn=negotiated.remote_as,
-                remote_router_id=str(negotiated.remote_router_id),
-                hold_time=negotiated.hold_time,
-                families=tuple(family.label for family in negotiated.families),
-            )
-        )
+        self._record.note_state(self.state, now)
+        self._record.session_up(connection, negotiated)
 
     def _connection_over(self, number: int, connection: Connection, ending: Ending, now: float) -> None:
         del self._connections[number]
@@ -534,27 +423,19 @@ class Peer:
             self._actions.append(Disconnect(number))
         was_session = connection is self._session
         if was_session:
-            self._session_down(now)
+            self._routes.session_down()
+            self._session = None
+            self._dialer.session_ended(now - self._record.changed_at)
         elif any(not _is_silent(other) or lost_collision(ending) for other in self._connections.values()):
             return  # the loser of a collision, or a stray; the other connection goes on
         notification = ending.sent or ending.received
         reason = ending.reason
         if ending.sent is not None and ending.sent.code == ErrorCode.HOLD_TIMER_EXPIRED:
-            reason = _joined(reason, self.explain_silence())
-        self._last_error = reason
+            reason = joined(reason, self.explain_silence())
         if ending.received is not None and _is_capability_refusal(ending.received):
             self._with_capabilities = not self._with_capabilities
-        self._log.add(
-            SessionDown(
-                peer=self.name,
-                local=ending.local,
-                reason=reason,
-                established=was_session,
-                code=None if notification is None else int(notification.code),
-                subcode=None if notification is None else int(notification.subcode),
-            )
-        )
-        if was_session and self._is_reason_known(ending.received, now):
+        self._record.session_down(ending, reason, established=was_session)
+        if was_session and self._routes.is_reason_known(ending.received, self.parameters, now):
             self._dialer.failures = 0  # the next session will be told something else: no growing pause
         if self.pending_changes and not self._connections:
             self._take_wanted()
@@ -564,30 +445,6 @@ class Peer:
             self._redial(now)
         else:
             self._dialer.handle(DialEvent.LOST if notification is None else DialEvent.ERROR, now)
-
-    def _session_down(self, now: float) -> None:
-        self._counted = self._count_routes()
-        if self._outgoing is not None:
-            self._outgoing.close()
-        self._incoming.close()
-        self._outgoing = None
-        self._session = None
-        self._dialer.session_ended(now - self._changed_at)
-
-    def _is_reason_known(self, notification: Notification | None, now: float) -> bool:
-        """Whether the session has ended with an UPDATE error that routes can be suspected of."""
-        if (
-            notification is None
-            or notification.code != ErrorCode.UPDATE_MESSAGE
-            or not self.parameters.quarantine
-        ):
-            self._quarantine.session_down(now)
-            return False
-        return self._quarantine.refused(notification.text, now, has_announced=self._counted[0] > 0)
-
-    def _attempt_failed(self, reason: str) -> None:
-        self._last_error = reason
-        self._log.add(SessionDown(peer=self.name, local=False, reason=reason, established=False))
 
     def _redial(self, now: float) -> None:
         """Begin anew, whatever failed before."""
@@ -603,51 +460,16 @@ class Peer:
         if should_connect:
             self._last_connection += 1
             self._dialing = self._last_connection
-            self._attempts += 1
-            self._counted = (0, 0)
+            self._record.attempt_begun()
+            self._routes.forget_counts()
             self._actions.append(Connect(self._dialing))
-
-    def _note_state(self, now: float) -> None:
-        before, self._state = self._state, self.state
-        if before is not self._state:
-            self._changed_at = now
-            self._log.add(StateChanged(peer=self.name, before=before, after=self._state))
 
     def _take_wanted(self) -> None:
         """Take the parameters that a session was in the way of."""
         self.parameters = self._wanted
         self._with_capabilities = True
         self._dialer.is_passive = self.parameters.passive or self._is_suspended
-        self._quarantine.release()
-
-    def _take_received(self, connection: Connection, now: float) -> None:
-        """Act on the messages of an established session."""
-        for message in connection.received:
-            if not isinstance(message, RouteRefreshMessage):
-                try:
-                    self._incoming.take(message, now)
-                except NotificationError as error:
-                    connection.fail(error, now)
-                    break
-            elif self._outgoing is not None and message.subtype == 0:
-                family = FAMILY_OF_CODES.get((message.afi, message.safi))
-                if family is not None:
-                    self._outgoing.refresh(family)
-        connection.received.clear()
-
-    def _count_routes(self) -> tuple[int, int]:
-        """Routes announced and withdrawn in UPDATEs of this session; of the last one when there is none."""
-        if self._outgoing is None:
-            return self._counted
-        return self._outgoing.advertised, self._outgoing.withdrawn
-
-
-def _joined(reason: str, explanation: str) -> str:
-    return f"{reason}; {explanation}" if explanation else reason
-
-
-def _waiting(hint: str) -> str:
-    return f"Waiting for the peer ({hint})" if hint else ""
+        self._routes.quarantine.release()
 
 
 def _is_silent(connection: Connection) -> bool:

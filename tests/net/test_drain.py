@@ -15,8 +15,9 @@ from rhi.model.events import DrainProgress
 from rhi.model.prefix import Prefix, to_prefix
 from rhi.model.route_set import RouteSet
 from rhi.model.status import Flushed
-from rhi.net.drain import ROUTES_PER_TURN, Drain, Drains
+from rhi.net.drain import Drain
 from rhi.net.drain_plan import DrainPlan
+from rhi.net.drains import ROUTES_PER_TURN, Drains
 from tests.model.anything import refusal
 from tests.net.virtual import run
 
@@ -520,7 +521,7 @@ def test_drain_of_many_routes_takes_them_and_gives_them_back_in_turns() -> None:
 def test_route_spoken_of_while_a_drain_takes_its_routes_is_not_drained(
     turns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rhi.net.drain.ROUTES_PER_TURN", 1)
+    monkeypatch.setattr("rhi.net.drains.ROUTES_PER_TURN", 1)
 
     async def main() -> None:
         pool = Pool(A, B, C)
@@ -547,7 +548,7 @@ def test_route_spoken_of_while_a_drain_takes_its_routes_is_not_drained(
 def test_later_large_drain_has_the_last_word_on_what_an_earlier_one_has_yet_to_take(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("rhi.net.drain.ROUTES_PER_TURN", 1)
+    monkeypatch.setattr("rhi.net.drains.ROUTES_PER_TURN", 1)
 
     async def main() -> None:
         pool = Pool(A, B, C)
@@ -565,7 +566,7 @@ def test_later_large_drain_has_the_last_word_on_what_an_earlier_one_has_yet_to_t
 def test_route_spoken_of_while_a_drain_gives_its_routes_back_has_that_word(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("rhi.net.drain.ROUTES_PER_TURN", 1)
+    monkeypatch.setattr("rhi.net.drains.ROUTES_PER_TURN", 1)
 
     async def main() -> None:
         pool = Pool(A, B, C)
@@ -590,7 +591,7 @@ def test_route_spoken_of_while_a_drain_gives_its_routes_back_has_that_word(
 def test_drain_that_takes_its_routes_or_gives_them_back_ends_when_all_is_settled(
     is_cancelled: bool, word: Callable[[Pool], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rhi.net.drain.ROUTES_PER_TURN", 1)
+    monkeypatch.setattr("rhi.net.drains.ROUTES_PER_TURN", 1)
 
     async def main() -> None:
         pool = Pool(A, B, C)
@@ -611,7 +612,7 @@ def test_drain_that_takes_its_routes_or_gives_them_back_ends_when_all_is_settled
 def test_loop_that_ends_while_a_drain_gives_its_routes_back_leaves_no_mark(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("rhi.net.drain.ROUTES_PER_TURN", 1)
+    monkeypatch.setattr("rhi.net.drains.ROUTES_PER_TURN", 1)
     pool = Pool(A, B, C)
 
     async def main() -> None:
@@ -629,7 +630,7 @@ def test_loop_that_ends_while_a_drain_gives_its_routes_back_leaves_no_mark(
 def test_cancel_brings_back_nothing_that_a_drain_of_everything_has_withdrawn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("rhi.net.drain.ROUTES_PER_TURN", 1)
+    monkeypatch.setattr("rhi.net.drains.ROUTES_PER_TURN", 1)
 
     async def main() -> None:
         every = list(many(30))
@@ -761,7 +762,7 @@ def test_whatever_is_said_all_drains_end_and_no_mark_is_left(
         assert not pool.drains._owners
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rhi.net.drain.ROUTES_PER_TURN", per_turn)
+        patch.setattr("rhi.net.drains.ROUTES_PER_TURN", per_turn)
         run(main())
 
 

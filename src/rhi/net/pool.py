@@ -20,8 +20,9 @@ from rhi.model.route_set import RouteSet
 from rhi.model.status import Flushed, Status
 from rhi.model.wording import shown
 from rhi.net.connection import CLOSE_TIME
-from rhi.net.drain import Drain, Drains, Watch
+from rhi.net.drain import Drain, Watch
 from rhi.net.drain_plan import DrainPlan
+from rhi.net.drains import Drains
 from rhi.net.dynamic import DynamicLimits, DynamicSessions
 from rhi.net.endpoint import ListenAddress, PeerAddress, PeerInterface, parse_peer
 from rhi.net.key_watch import KeyWatch

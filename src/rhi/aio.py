@@ -33,7 +33,8 @@ from rhi.net.facade import (
     check_timeout,
     tell,
 )
-from rhi.net.pool import DynamicPeers, ParsedPeers, PeerMap, PoolDriver
+from rhi.net.peer_map import DynamicPeers, ParsedPeers, PeerMap
+from rhi.net.pool import PoolDriver
 
 __all__ = ["Drain", "Pool", "Session"]
 

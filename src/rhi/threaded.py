@@ -48,8 +48,9 @@ from rhi.net.facade import (
 )
 from rhi.net.forks import call_in_children
 from rhi.net.observer_thread import ObserverThread
+from rhi.net.peer_map import DynamicPeers, ParsedPeers, PeerMap
 from rhi.net.pending_changes import PendingChanges
-from rhi.net.pool import DynamicPeers, ParsedPeers, PeerMap, PoolDriver
+from rhi.net.pool import PoolDriver
 
 __all__ = ["Drain", "Pool", "Session"]
 

@@ -124,7 +124,7 @@ def test_live_key_that_the_kernel_refuses_costs_the_session_its_connection(
             raise SocketOptionError(errno.ENOMEM, "TCP MD5 for 127.0.0.1: out of memory")
 
         monkeypatch.setattr("rhi.net.keys.require_keys", lambda peers: None)
-        monkeypatch.setattr("rhi.net.pool.require_keys", lambda peers: None)
+        monkeypatch.setattr("rhi.net.listeners.require_keys", lambda peers: None)
         monkeypatch.setattr("rhi.net.keys.set_md5_key", refuse)
         with caplog.at_level(logging.WARNING, "rhi"):
             pool.configure({HOST: listening.parameters(password=WRONG)})

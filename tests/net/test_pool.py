@@ -12,7 +12,8 @@ import pytest
 
 import rhi
 from rhi.model.events import PeerAdded, PeerRemoved, SessionDown, SessionUp
-from rhi.net.pool import PoolDriver, parse_peers
+from rhi.net.peer_map import parse_peers
+from rhi.net.pool import PoolDriver
 from rhi.testing.collector import Collector
 from tests.core.script import UPDATE, message
 from tests.net.raw import PATIENCE, Events, RawListener, wait_until

@@ -5,8 +5,8 @@ import pytest
 import rhi
 from rhi.model.events import PeerAdded, PeerRemoved, SessionDown
 from rhi.net.endpoint import PeerInterface
-from rhi.net.pool import LINK_LOCAL, parse_peers
-from rhi.net.pool import _networks as networks
+from rhi.net.listeners import LINK_LOCAL, networks
+from rhi.net.peer_map import parse_peers
 from tests.net.raw import Events, wait_until
 
 US = rhi.Parameters(as_number=65001)

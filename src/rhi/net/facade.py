@@ -21,15 +21,15 @@ from rhi.model.route_set import RouteSet, route_set
 from rhi.model.wording import listed, shown
 from rhi.net.dynamic import DynamicLimits
 from rhi.net.endpoint import ListenAddress, PeerAddress, PeerInterface, parse_peer
-from rhi.net.pool import (
+from rhi.net.peer_map import (
     DynamicPeers,
     ParsedDynamicPeers,
     ParsedPeers,
     PeerMap,
-    PoolDriver,
     parse_dynamic_peers,
     parse_peers,
 )
+from rhi.net.pool import PoolDriver
 
 log = logging.getLogger("rhi")
 

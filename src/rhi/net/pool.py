@@ -1,38 +1,32 @@
 """Peers, their route table and listeners, in one event loop. `rhi.aio` and `rhi.threaded` are built on it."""
 
 import asyncio
-import logging
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import replace
-from ipaddress import IPv4Address, IPv6Network, ip_network
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator
+from ipaddress import IPv4Address
+from typing import Final
 
 from rhi.core.peer import Peer
 from rhi.core.route_table import RouteTable
-from rhi.errors import InvalidValueError
 from rhi.model.attributes import PathAttributes
 from rhi.model.events import Event, PeerAdded, PeerRemoved
 from rhi.model.parameters import Parameters
-from rhi.model.prefix import IPAddress, IPNetwork, Prefix, to_network
+from rhi.model.prefix import IPAddress, Prefix
 from rhi.model.route_set import RouteSet
 from rhi.model.status import Flushed, Status
-from rhi.model.wording import shown
 from rhi.net.connection import CLOSE_TIME
 from rhi.net.drain import Drain, Watch
 from rhi.net.drain_plan import DrainPlan
 from rhi.net.drains import Drains
 from rhi.net.dynamic import DynamicLimits, DynamicSessions
-from rhi.net.endpoint import ListenAddress, PeerAddress, PeerInterface, parse_peer
+from rhi.net.endpoint import ListenAddress, PeerAddress, PeerInterface
 from rhi.net.key_watch import KeyWatch
-from rhi.net.keys import Secret, require_keys, secret_of
-from rhi.net.listener import Listener, Security
+from rhi.net.keys import Secret, secret_of
+from rhi.net.listeners import Listeners
+from rhi.net.peer_map import ParsedDynamicPeers, ParsedPeers
 from rhi.net.session import PeerSession
-from rhi.net.unnumbered import NOWHERE, UnnumberedPeers, for_interface
+from rhi.net.unnumbered import NOWHERE, UnnumberedPeers
 from rhi.wire.iana import CeaseError
-
-log = logging.getLogger("rhi")
 
 RECEIVE_BUFFER_BYTES: Final = 64 * 1024
 # `flush` looks this soon again at first, and at most this seldom.
@@ -43,88 +37,6 @@ TOLD_AT_ONCE: Final = 8
 
 # Addresses remembered that have had a session before their peer was removed, or a dynamic one left.
 MAX_FORMER_PEERS: Final = 10_000
-
-LINK_LOCAL: Final = IPv6Network("fe80::/10")
-
-PeerMap = Mapping[str, Parameters] | Mapping[IPAddress, Parameters]
-ParsedPeers = dict[PeerAddress | PeerInterface, tuple[str, Parameters]]
-DynamicPeers = Mapping[str, Parameters] | Mapping[IPNetwork, Parameters]
-ParsedDynamicPeers = list[tuple[IPNetwork, Parameters]]
-
-
-def parse_peers(peers: PeerMap) -> ParsedPeers:
-    """Peers by address or interface, with the name their user gave them.
-
-    Raises:
-        InvalidValueError: a name is neither, or two stand for the same peer.
-    """
-    found: ParsedPeers = {}
-    for name, parameters in _items(peers, "peers"):
-        address = parse_peer(name)
-        if not isinstance(parameters, Parameters):
-            raise _not_parameters(f"peer {name}", parameters)
-        if address in found:
-            raise InvalidValueError(f"peer {name}: is the same as {found[address][0]}; name each peer once")
-        source = parameters.source_ip
-        version = 6 if isinstance(address, PeerInterface) else address.address.version
-        if source is not None and source.version != version:
-            raise InvalidValueError(f"peer {name}: source_ip {source} is of the other address family")
-        is_interface = isinstance(address, PeerInterface)
-        found[address] = (str(name), for_interface(parameters) if is_interface else parameters)
-    for address, (name, _) in found.items():
-        if isinstance(address, PeerAddress) and PeerInterface(address.zone or "") in found:
-            raise InvalidValueError(
-                f"peer {name}: is on {address.zone}, which is a peer itself; name the one or the other"
-            )
-    return found
-
-
-def parse_dynamic_peers(peers: DynamicPeers) -> ParsedDynamicPeers:
-    """Parameters of peers that may connect from anywhere inside a prefix, longest prefix first.
-
-    Raises:
-        InvalidValueError: not a prefix.
-    """
-    found = []
-    for prefix, parameters in _items(peers, "dynamic peers"):
-        if not isinstance(parameters, Parameters):
-            raise _not_parameters(f"dynamic peers {prefix}", parameters)
-        found.append((to_network(prefix, "dynamic peers"), replace(parameters, passive=True)))
-    return sorted(found, key=lambda item: item[0].prefixlen, reverse=True)
-
-
-def _not_parameters(what: str, value: object) -> InvalidValueError:
-    # the value itself may hold a password
-    kind = type(value).__name__
-    hint = "; rhi.Parameters.from_json makes them from a JSON object" if isinstance(value, Mapping) else ""
-    return InvalidValueError(f"{what}: must have rhi.Parameters, not {kind}{hint}")
-
-
-def _items(peers: PeerMap | DynamicPeers, what: str) -> Iterable[tuple[Any, Parameters]]:
-    if not isinstance(peers, Mapping):
-        raise InvalidValueError(f"{what} {shown(peers)}: must be a mapping from addresses to rhi.Parameters")
-    return peers.items()
-
-
-def _networks(peers: ParsedPeers) -> list[tuple[IPNetwork, Parameters]]:
-    """Where the connections of peers come from; for unnumbered ones, any link-local address.
-
-    The kernel does not tell interfaces apart: where peers on links differ in their secrets, listeners hold
-    none for unnumbered ones, whose connections are closed then unless they want none. We connect to them.
-    """
-    found: list[tuple[IPNetwork, Parameters]] = []
-    on_links = []
-    for address, (_, parameters) in peers.items():
-        if isinstance(address, PeerInterface) or address.zone is not None:
-            on_links.append(parameters)
-        if isinstance(address, PeerAddress):
-            found.append((ip_network(address.address), parameters))
-    unnumbered = [
-        parameters for address, (_, parameters) in peers.items() if isinstance(address, PeerInterface)
-    ]
-    if unnumbered and len({secret_of(parameters) for parameters in on_links}) == 1:
-        found.append((LINK_LOCAL, unnumbered[0]))
-    return found
 
 
 def _place(address: PeerAddress) -> IPAddress | str:
@@ -148,7 +60,6 @@ class PoolDriver:
         """`deliver` gets each event; for PeerAdded and PeerRemoved with the peer's parameters."""
         self._router_id = router_id
         self._deliver = deliver
-        self._dynamic_peers = dynamic_peers
         self._reports_routes = reports_routes
         self._forwarding_kept = forwarding_kept
         self._table = RouteTable()
@@ -160,9 +71,7 @@ class PoolDriver:
         self._leaving: set[PeerSession] = set()
         self._started_at = self._loop.time()
         self._former_peers: set[IPAddress | str] = set()
-        self._listeners: list[Listener] = []
-        self._secured = Security()
-        self._secrets: dict[PeerAddress | PeerInterface, Secret | None] = {}
+        self._listeners = Listeners(dynamic_peers, self._find)
         self._is_stopped = False
         # changes in this turn of the loop, and how many of them peers have been told
         self._changes = self._told = 0
@@ -183,25 +92,13 @@ class PoolDriver:
             ListenError: one of the sockets cannot be had; then none is kept.
             SocketOptionError: a peer has a password or keys, and the kernel has no TCP MD5 or no TCP-AO.
         """
-        require_keys(self._all_parameters(peers))
-        security = self._security(peers)
-        opened: list[Listener] = []
-        try:
-            for address in addresses:
-                opened.append(Listener(address, security, self._find))
-        except OSError:
-            for listener in opened:
-                listener.close()
-            raise
-        self._listeners += opened
-        self._secured = security
-        if opened:
+        if self._listeners.open(addresses, peers):
             self._key_watch.start()
 
     @property
     def listen_addresses(self) -> list[ListenAddress]:
         """Where connections are accepted."""
-        return [listener.address for listener in self._listeners]
+        return self._listeners.addresses
 
     def configure(self, peers: ParsedPeers, *, allow_reset: bool = False) -> None:
         """Have exactly these peers: add, change in place, remove. Nothing happens after `stop`.
@@ -212,10 +109,8 @@ class PoolDriver:
         """
         if self._is_stopped:
             return
-        require_keys(self._all_parameters(peers))
-        self._secure(self._security(peers))
-        self._secrets = {address: secret_of(parameters) for address, (_, parameters) in peers.items()}
-        if any(self._secrets.values()):
+        self._listeners.expect(peers)
+        if self._listeners.has_secrets:
             self._key_watch.start()
         for address in [address for address in self._sessions if address not in peers]:
             self._remove(address)
@@ -344,9 +239,7 @@ class PoolDriver:
         self._key_watch.stop()
         if self._completion is not None:
             self._completion.cancel()
-        for listener in self._listeners:
-            listener.close()
-        self._listeners.clear()
+        self._listeners.close()
         self._unnumbered.close()
         for session in self._all_sessions():
             session.stop(CeaseError.ADMINISTRATIVE_SHUTDOWN, message, keep_routes=keep_routes)
@@ -452,40 +345,12 @@ class PoolDriver:
     def _find(self, address: PeerAddress, port: int, held: Secret | None) -> PeerSession | None:
         """The session for a connection that has come in: a configured peer's, or a new dynamic one's.
 
-        The listener holds `held` for it. Where that is not what the peer is to have, as links share addresses
-        and the kernel does not tell them apart, the connection is nobody's.
+        The listener holds `held` for it. Where that is not what the peer is to have, it is nobody's.
         """
-        for peer in (address, PeerInterface(address.zone or "")):
-            if self._secrets.get(peer, held) != held:
-                return None
+        if not self._listeners.is_expected(address, held):
+            return None
         known = self._sessions.get(address) or self._unnumbered.find(address)
         return known or self._dynamic.admit(address, port, held)
-
-    def _all_parameters(self, peers: ParsedPeers) -> list[Parameters]:
-        dynamic = [parameters for _, parameters in self._dynamic_peers]
-        return [*dynamic, *(parameters for _, parameters in peers.values())]
-
-    def _secure(self, security: Security) -> None:
-        """Have all listeners ask for it, or leave all as they are."""
-        try:
-            for listener in self._listeners:
-                listener.secure(security)
-        except OSError:
-            for listener in self._listeners:
-                # what cannot be put back is not held, and nobody gets in for want of it
-                with suppress(OSError):
-                    listener.secure(self._secured)
-            raise
-        self._secured = security
-
-    def _security(self, peers: ParsedPeers) -> Security:
-        """What listeners ask for. Changed keys count at once: they are for the next connection."""
-        wanted = [*self._dynamic_peers, *_networks(peers)]
-        secrets = [(network, secret_of(each)) for network, each in wanted]
-        return Security(
-            keys={network: secret for network, secret in secrets if secret is not None},
-            max_ttl=any(each.ttl_security for _, each in (*self._dynamic_peers, *peers.values())),
-        )
 
     def _deliver_all(self, events: list[Event]) -> None:
         for event in events:

@@ -26,7 +26,7 @@ from rhi.errors import InvalidValueError
 from rhi.model.attributes import Origin, PathAttributes
 from rhi.model.parameters import Parameters, to_router_id
 from rhi.model.prefix import Prefix
-from rhi.net.pool import parse_peers
+from rhi.net.peer_map import parse_peers
 
 # Where a key is: a file, or a variable of the environment.
 KeyPlace = tuple[str | None, str | None]

@@ -93,7 +93,7 @@ def down_reason(**settings: Any) -> str:
 @needs_md5
 def test_attempt_that_times_out_says_what_was_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     readings = counts({"TCPMD5Failure": 7}, {"TCPMD5Failure": 10})
-    monkeypatch.setattr("rhi.net.session.read_key_drops", readings)
+    monkeypatch.setattr("rhi.net.session_keys.read_key_drops", readings)
 
     assert down_reason(password=KEY) == f"Connection failed (timed out; {WRONG_KEY})"
 
@@ -102,7 +102,7 @@ def test_attempt_that_times_out_says_what_was_dropped(monkeypatch: pytest.Monkey
 def test_attempt_with_a_password_that_times_out_says_what_may_be_behind_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("rhi.net.session.read_key_drops", dict)
+    monkeypatch.setattr("rhi.net.session_keys.read_key_drops", dict)
 
     assert down_reason(password=KEY) == (
         "Connection failed (timed out; a peer with another key, or with none, does not answer either)"
@@ -122,7 +122,7 @@ def test_passive_peers_that_may_be_kept_out_are_told_in_status_and_once_in_the_l
         return {"TCPMD5Failure": 3 * len(reads)}
 
     monkeypatch.setattr("rhi.net.key_watch.INTERVAL", 0.001)
-    monkeypatch.setattr("rhi.net.session.read_key_drops", dict)
+    monkeypatch.setattr("rhi.net.session_keys.read_key_drops", dict)
     monkeypatch.setattr("rhi.net.key_watch.read_key_drops", three_more)
     keyed = rhi.Parameters(as_number=65001, passive=True, password=KEY)
     peers = {

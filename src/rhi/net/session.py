@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_network
 from typing import Final
 
 from rhi.core.actions import Connect
@@ -22,14 +21,14 @@ from rhi.core.timers import NEVER
 from rhi.errors import SocketOptionError
 from rhi.model.events import Event
 from rhi.model.parameters import Parameters
-from rhi.model.prefix import IPNetwork
 from rhi.model.status import State, Status
 from rhi.model.wording import os_error_text
 from rhi.net.connection import UNSENT_BYTES, TcpConnection
 from rhi.net.endpoint import PeerAddress
 from rhi.net.forks import keep_from_children
-from rhi.net.key_drops import KeyDrops, key_hint, read_key_drops
-from rhi.net.keys import Secret, SocketKeys, secret_of
+from rhi.net.key_drops import KeyDrops, key_hint
+from rhi.net.keys import secret_of
+from rhi.net.session_keys import SessionKeys
 from rhi.net.sockopt import send_promptly, set_ttl_security
 from rhi.wire.iana import CeaseError
 
@@ -73,10 +72,7 @@ class PeerSession:
         self._dialing: dict[int, asyncio.Task[None]] = {}
         self._connections: dict[int, TcpConnection] = {}
         self._dialed: dict[int, socket.socket] = {}
-        self._keys: dict[int, SocketKeys] = {}
-        # when an attempt began, or the peer was last heard
-        self._key_drops: KeyDrops | None = None
-        self._has_heard = False
+        self._keys = SessionKeys()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = NEVER
         self._is_scheduled = False
@@ -107,7 +103,7 @@ class PeerSession:
             now = self.peer.parameters.with_live_fields(parameters)
             # before anything is sent that the peer may check with its new key
             if now.password != self.peer.parameters.password:
-                self._change_keys(self._wanted_keys(now))
+                self._change_keys(now)
             self.peer.configure(parameters, self._loop.time(), allow_reset=allow_reset)
         self._told_on = None
         self.wake()
@@ -169,7 +165,7 @@ class PeerSession:
         except OSError as error:
             self._lost(number, error.strerror or str(error))
             return None
-        self._keys[number] = SocketKeys(self._wanted_keys(self.peer.parameters))
+        self._keys.accepted(number, self.address, self.peer.parameters)
         connection = self._connections[number] = TcpConnection(number, self, self._buffer)
         return connection
 
@@ -198,12 +194,10 @@ class PeerSession:
 
         True when it may have kept this peer out, for the first time since it was last heard of.
         """
-        parameters = self.peer.parameters
         if self.is_open:
-            if self._has_heard:
-                self._key_drops, self._has_heard = drops, False
-        elif parameters.passive and self.peer.state is State.ACTIVE:
-            hint = key_hint(before, drops, has_key=secret_of(parameters) is not None)
+            self._keys.note_drops(drops)
+        elif self.peer.parameters.passive and self.peer.state is State.ACTIVE:
+            hint = key_hint(before, drops, has_key=secret_of(self.peer.parameters) is not None)
             return bool(hint) and self.peer.kept_out(hint)
         return False
 
@@ -235,14 +229,14 @@ class PeerSession:
         self._drive()
 
     def data_received(self, connection: TcpConnection, data: bytes) -> None:
-        self._has_heard = True
+        self._keys.has_heard = True
         with self._contained():
             self.peer.data_received(connection.number, data, self._loop.time())
         self._drive()
 
     def connection_lost(self, connection: TcpConnection, reason: str) -> None:
         self._connections.pop(connection.number, None)
-        self._keys.pop(connection.number, None)
+        self._keys.forget(connection.number)
         self._lost(connection.number, reason)
         if not self.is_open:
             self._closed(self)
@@ -355,7 +349,7 @@ class PeerSession:
         finally:
             self._dialed.pop(number, None)
             if number not in self._connections:
-                self._keys.pop(number, None)
+                self._keys.forget(number)
 
     def _dial_failed(self, number: int, reason: str) -> None:
         self._dialing.pop(number, None)
@@ -365,14 +359,14 @@ class PeerSession:
 
     async def _connect(self, number: int) -> socket.socket:
         parameters = self.peer.parameters
-        self._key_drops = read_key_drops()
+        self._keys.attempt_begins()
         sock = socket.socket(self.address.socket_family, socket.SOCK_STREAM)
         keep_from_children(sock)
-        self._dialed[number], self._keys[number] = sock, SocketKeys()
+        self._dialed[number] = sock
         try:
             sock.setblocking(False)
             send_promptly(sock, UNSENT_BYTES)
-            self._keys[number].set(sock, self._wanted_keys(parameters))
+            self._keys.dials(number, sock, self.address, parameters)
             if parameters.ttl_security:
                 set_ttl_security(sock)
             if parameters.source_ip is not None:
@@ -386,15 +380,11 @@ class PeerSession:
 
     # Keys
 
-    def _wanted_keys(self, parameters: Parameters) -> dict[IPNetwork, Secret]:
-        secret = secret_of(parameters)
-        return {} if secret is None else {ip_network(self.address.address): secret}
-
-    def _change_keys(self, wanted: dict[IPNetwork, Secret]) -> None:
+    def _change_keys(self, parameters: Parameters) -> None:
         """Sign and check with another TCP MD5 key, or none, also on connections that exist."""
         for number, sock in list(self._dialed.items()):
             try:
-                self._keys[number].set(sock, wanted)
+                self._keys.change(number, sock, self.address, parameters)
             except OSError as error:
                 task = self._dialing.get(number)
                 if task is not None:
@@ -405,17 +395,11 @@ class PeerSession:
                 continue
             try:
                 with connection.borrowed_socket() as sock:
-                    self._keys[number].set(sock, wanted)
+                    self._keys.change(number, sock, self.address, parameters)
             except OSError as error:
                 # better no session than one without the key that was asked for
                 log.warning("peer %s: %s; its connection is closed", self.name, error.strerror)
                 connection.abort()
 
     def _explain_silence(self) -> str:
-        """What is known of why the peer is not heard, as far as keys go."""
-        has_key = secret_of(self.peer.parameters) is not None
-        before = self._key_drops
-        hint = "" if before is None else key_hint(before, read_key_drops(), has_key=has_key)
-        if not hint and has_key and self._dialing:
-            hint = "a peer with another key, or with none, does not answer either"
-        return hint
+        return self._keys.explain_silence(self.peer.parameters, is_dialing=bool(self._dialing))

@@ -49,8 +49,12 @@ class ProfiledPool(rhi.Pool):
 
     profile = cProfile.Profile()
 
-    def _run(self, *arguments: Any, **named: Any) -> None:
-        self.profile.runcall(super()._run, *arguments, **named)
+    async def _main(self, *arguments: Any) -> None:
+        self.profile.enable()
+        try:
+            await super()._main(*arguments)
+        finally:
+            self.profile.disable()
 
 
 class PoolServer:
@@ -183,7 +187,10 @@ class LagProbe:
     INTERVAL: Final = 0.002
 
     def __init__(self, pool: rhi.Pool | rhi.aio.Pool) -> None:
-        self._loop: asyncio.AbstractEventLoop = pool._loop  # nothing public tells
+        # nothing public tells
+        self._loop: asyncio.AbstractEventLoop = (
+            pool._thread.loop if isinstance(pool, rhi.Pool) else pool._loop
+        )
         self._longest = 0.0
         self._loop.call_soon_threadsafe(self._again)
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 import rhi
-from rhi import aio, threaded
+from rhi import aio
 from rhi.core import route_table
+from rhi.net import intake, session
 from rhi.net import pool as net_pool
-from rhi.net import session
 from rhi.testing.collector import Collector
 from tests.net.raw import PATIENCE
 
@@ -31,8 +31,8 @@ AnyPool = rhi.Pool | aio.Pool
 def _batch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is done in batches of so many, or as it always is."""
     if request.param is not None:
-        monkeypatch.setattr(threaded, "CHANGES_PER_TURN", request.param)
-        monkeypatch.setattr(threaded, "REPLACE_STEP", request.param)
+        monkeypatch.setattr(intake, "CHANGES_PER_TURN", request.param)
+        monkeypatch.setattr(intake, "REPLACE_STEP", request.param)
         monkeypatch.setattr(route_table, "REPLACE_STEP", request.param)
         monkeypatch.setattr(session, "CHUNK_BYTES", request.param)
         monkeypatch.setattr(session, "TURN_BYTES", request.param)

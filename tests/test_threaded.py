@@ -18,6 +18,7 @@ import pytest
 import rhi
 from rhi.model.events import EndOfRibSent, Event, SessionDown, SessionUp
 from rhi.model.prefix import to_prefix
+from rhi.net.loop_thread import LoopThread
 from rhi.net.pool import PoolDriver
 from rhi.testing.collector import Collector
 from tests.core.script import NOTIFICATION, UPDATE, message
@@ -397,11 +398,11 @@ def test_pool_that_is_interrupted_while_it_starts_leaves_nothing_behind(
 ) -> None:
     before, port = open_files_at_rest(), free_port()
     start, may_run = threading.Thread.start, threading.Event()
-    run = rhi.Pool._run
+    run = LoopThread._run
 
-    def delayed(pool: rhi.Pool, *arguments: Any) -> None:
+    def delayed(thread: LoopThread) -> None:
         may_run.wait()
-        run(pool, *arguments)
+        run(thread)
 
     def interrupted(thread: threading.Thread) -> None:
         start(thread)
@@ -411,7 +412,7 @@ def test_pool_that_is_interrupted_while_it_starts_leaves_nothing_behind(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(rhi.Pool, "_run", delayed)
+        patch.setattr(LoopThread, "_run", delayed)
         patch.setattr(threading.Thread, "start", interrupted)
         with pytest.raises(KeyboardInterrupt):
             rhi.Pool("192.0.2.10", observer=Events(), listen=[("127.0.0.1", port)])

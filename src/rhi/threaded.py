@@ -13,17 +13,14 @@ and also after `close`, when changes are ignored and `status` tells how things e
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator
-from concurrent.futures import CancelledError, Future
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
-from itertools import islice
-from threading import RLock, Thread, current_thread
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Final, Self
 from weakref import WeakSet
 
-from rhi.core.route_table import REPLACE_STEP
 from rhi.model.attributes import PathAttributes
 from rhi.model.drain import DrainStep
 from rhi.model.events import Event
@@ -32,7 +29,7 @@ from rhi.model.parameters import Parameters
 from rhi.model.prefix import IPAddress, Prefix, PrefixLike
 from rhi.model.route_set import RouteSet
 from rhi.model.status import Flushed, Status
-from rhi.net.carried_out import CONFIGURE, ROUTES, CarriedOut
+from rhi.net.carried_out import CONFIGURE, CarriedOut
 from rhi.net.drain_handle import Drain
 from rhi.net.drain_plan import DEFAULT_FLUSH_TIMEOUT, DEFAULT_WAIT, DrainPlan
 from rhi.net.dynamic import MAX_DYNAMIC_PEERS, MAX_PER_SOURCE
@@ -47,23 +44,17 @@ from rhi.net.facade import (
     check_timeout,
 )
 from rhi.net.forks import call_in_children
+from rhi.net.intake import Intake
+from rhi.net.loop_thread import LoopThread
 from rhi.net.observer_thread import ObserverThread
 from rhi.net.peer_map import DynamicPeers, ParsedPeers, PeerMap
-from rhi.net.pending_changes import PendingChanges
 from rhi.net.pool import PoolDriver
 
 __all__ = ["Drain", "Pool", "Session"]
 
-T = TypeVar("T")
-
-# Noted changes taken over before the event loop looks after sockets and timers again.
-CHANGES_PER_TURN: Final = 1000
-# Seconds from changes that could not be taken over, by a mistake of ours, to the next ones.
-AFTER_FAILURE: Final = 1.0
 # Longest that `close` waits for peers that do not read and an observer that does not return.
 CLOSE_WAIT: Final = 2.0
 
-_DONE: Final = object()
 # `last_error` where the I/O thread is not, or runs no more.
 _FORKED: Final = "Not in this process, but in the one that it was forked from"
 _ENDING: Final = "The program is ending"
@@ -127,32 +118,23 @@ class Pool(PoolMethods):
             max_dynamic_peers=max_dynamic_peers,
             max_dynamic_peers_per_source=max_dynamic_peers_per_source,
         )
-        self._changes = PendingChanges()
-        self._replacing: Iterator[None] | None = None
-        self._applying: Iterator[tuple[Prefix, PathAttributes | None]] = iter(())
-        self._batches = 0
         self._listen_addresses: list[ListenAddress] = []
-        self._lock = RLock()
-        self._is_scheduled = False
-        self._is_closed = False
-        self._answers: set[Future[Any]] = set()
         self._drains: dict[Drain, None] = {}  # that have not ended
         self._last_status: dict[str, Status] = {}
         self._dispatcher = None if observer is None else ObserverThread(observer)
-        self._loop = asyncio.new_event_loop()
-        self._stopping: asyncio.Future[tuple[str, bool]] = self._loop.create_future()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._carried_out = CarriedOut(lambda event: self._deliver(event, None))
         started: Future[None] = Future()
-        self._thread = Thread(target=self._run, args=(started, settings), name="rhi", daemon=True)
-        self._has_begun = False
+        self._thread = LoopThread(lambda: self._main(started, settings), self._ended)
+        self._intake = Intake(self._thread.call_soon, self._carried_out)
+        self._stopping: asyncio.Future[tuple[str, bool]] = self._thread.loop.create_future()
         try:
             self._thread.start()
             started.result()
             if self._dispatcher is not None:
                 self._dispatcher.start()
         except BaseException:
-            self._give_up()
+            if self._thread.give_up():
+                self.close()
             raise
         _pools.add(self)
 
@@ -169,11 +151,11 @@ class Pool(PoolMethods):
         began = time.monotonic()
 
         async def answer() -> Flushed:
-            await self._catch_up()
+            await self._intake.catch_up()
             left = None if timeout is None else began + timeout - time.monotonic()
             return await self._driver.flush(left)
 
-        return self._ask(answer, Flushed())
+        return self._thread.ask(answer, Flushed())
 
     def drain(
         self,
@@ -207,23 +189,21 @@ class Pool(PoolMethods):
             InvalidValueError: an argument is wrong; nothing is drained then.
         """
         plan = DrainPlan.check(routes, wait, flush_timeout, message, close)
-        drain = Drain(plan, self._call_soon)
+        drain = Drain(plan, self._thread.call_soon)
 
         async def run() -> None:
-            await self._catch_up()
+            await self._intake.catch_up()
             try:
                 drained = await drain.run(self._driver)
             finally:
-                del self._drains[drain]
+                self._drains.pop(drain, None)
             if close and drained.outcome is DrainStep.DONE:
                 self._stop("", False)
 
-        with self._lock:
-            if self._is_over:
-                drain.end(DrainStep.SUPERSEDED)
-            else:
-                self._drains[drain] = None
-                self._loop.call_soon_threadsafe(lambda: self._begin(run()))
+        self._drains[drain] = None
+        if not self._thread.call_soon(lambda: self._thread.begin(run())):
+            self._drains.pop(drain, None)
+            drain.end(DrainStep.SUPERSEDED)
         return drain
 
     def status(self) -> dict[str, Status]:
@@ -232,7 +212,7 @@ class Pool(PoolMethods):
         async def answer() -> dict[str, Status]:
             return self._driver.status()
 
-        found = self._ask(answer, None)
+        found = self._thread.ask(answer, None)
         return dict(self._last_status or self._lost(_ENDING)) if found is None else found
 
     @property
@@ -256,11 +236,10 @@ class Pool(PoolMethods):
         """
         check_message(message)
         deadline = time.monotonic() + CLOSE_WAIT
-        self._call_soon(lambda: self._stop(message, keep_routes))
+        self._thread.call_soon(lambda: self._stop(message, keep_routes))
         if sys.is_finalizing():
             return
-        if self._thread is not current_thread():
-            self._thread.join(CLOSE_WAIT)
+        self._thread.join(CLOSE_WAIT)
         if self._dispatcher is not None:
             self._dispatcher.close(max(0.0, deadline - time.monotonic()))
 
@@ -276,58 +255,39 @@ class Pool(PoolMethods):
 
     def _leave(self) -> None:
         """In a forked process, which the pool's threads are not in; what they held stays held for ever."""
-        self._lock, self._changes = RLock(), PendingChanges()
+        self._thread.leave()
+        self._intake.leave()
         self._dispatcher = None
-        self._is_closed = True
         if not self._last_status:  # it had not been closed before
             self._last_status = self._lost(_FORKED)
-        for drain in list(self._drains):
-            drain.end(DrainStep.SUPERSEDED)
+        self._ended()
 
     def _lost(self, why: str) -> dict[str, Status]:
         """Status without the I/O thread."""
         now = datetime.now(UTC)
         return {name: Status(when=now, last_error=why) for name in self._driver.peer_names}
 
-    @property
-    def _is_over(self) -> bool:
-        """Closed; or the interpreter is ending, and lets no other thread run: nobody would answer."""
-        return self._is_closed or sys.is_finalizing()
-
-    def _give_up(self) -> None:
-        """End what the constructor began; a signal may break off `Thread.start` with the thread at work."""
-        with self._lock:
-            has_begun = self._has_begun
-            self._is_closed |= not has_begun
-        if has_begun:
-            self.close()
-        else:
-            self._loop.close()
-
     def _announce(self, prefix: Prefix, attributes: PathAttributes) -> None:
         if self._drains:
             self._overtake(prefix)
-        self._changes.put(prefix, attributes)
-        self._schedule()
+        self._intake.put(prefix, attributes)
 
     def _withdraw(self, prefix: Prefix) -> None:
-        self._changes.put(prefix, None)
-        self._schedule()
+        self._intake.put(prefix, None)
 
     def _replace(self, routes: RouteSet) -> None:
         self._overtake(None)
-        self._changes.replace(routes)
-        self._schedule()
+        self._intake.replace(routes)
 
     def _configure(self, peers: ParsedPeers, allow_reset: bool) -> None:
         self._carry_out(CONFIGURE, lambda: self._driver.configure(peers, allow_reset=allow_reset))
 
     def _mark_complete(self) -> None:
         async def mark() -> None:
-            await self._catch_up()
+            await self._intake.catch_up()
             self._carried_out.run("mark_complete", self._driver.mark_complete)
 
-        self._call_soon(lambda: self._begin(mark()))
+        self._thread.call_soon(lambda: self._thread.begin(mark()))
 
     def _overtake(self, prefix: Prefix | None) -> None:
         """Tell drains that have yet to begin what has been said after them."""
@@ -348,74 +308,9 @@ class Pool(PoolMethods):
     ) -> None:
         """Have the I/O thread do it, and observers learn what goes wrong."""
         text = "" if peer is None else str(peer)
-        self._call_soon(lambda: self._carried_out.run(name, call, text))
-
-    def _schedule(self) -> None:
-        """Have the I/O thread take over the changes noted; one call is enough for many changes."""
-        # without a lock: the flag falls before changes are taken, so what was noted is taken or scheduled
-        if not self._is_scheduled:
-            self._is_scheduled = True
-            self._call_soon(self._take_over)
-
-    def _call_soon(self, call: Callable[[], object]) -> None:
-        with self._lock:
-            if not self._is_over:
-                self._loop.call_soon_threadsafe(call)
-
-    def _ask(self, question: Callable[[], Coroutine[Any, Any, T]], otherwise: T) -> T:
-        """The answer of a coroutine in the I/O thread; `otherwise` when that has ended or is ending."""
-        answer: Future[T] = Future()
-
-        async def run() -> None:
-            try:
-                result = await question()
-            except Exception as error:
-                if answer.set_running_or_notify_cancel():
-                    answer.set_exception(error)
-            else:
-                if answer.set_running_or_notify_cancel():
-                    answer.set_result(result)
-
-        def begin() -> None:
-            if not answer.cancelled():
-                self._begin(run())
-
-        with self._lock:
-            if self._is_over:
-                return otherwise
-            self._answers.add(answer)
-            self._loop.call_soon_threadsafe(begin)
-        try:
-            return answer.result()
-        except CancelledError:
-            return otherwise
-        finally:
-            with self._lock:
-                self._answers.discard(answer)
+        self._thread.call_soon(lambda: self._carried_out.run(name, call, text))
 
     # In the I/O thread
-
-    def _run(self, started: Future[None], settings: PoolSettings) -> None:
-        with self._lock:
-            if self._is_closed:
-                return
-            self._has_begun = True
-        asyncio.set_event_loop(self._loop)
-        try:
-            self._loop.run_until_complete(self._main(started, settings))
-        finally:
-            with self._lock:
-                self._is_closed = True
-                waiting, drains = list(self._answers), list(self._drains)
-            for answer in waiting:
-                answer.cancel()
-            for drain in drains:
-                drain.end(DrainStep.SUPERSEDED)
-            tasks = asyncio.all_tasks(self._loop)
-            for task in tasks:
-                task.cancel()
-            self._loop.run_until_complete(asyncio.wait([*tasks, self._loop.create_task(asyncio.sleep(0))]))
-            self._loop.close()
 
     async def _main(self, started: Future[None], settings: PoolSettings) -> None:
         try:
@@ -428,6 +323,7 @@ class Pool(PoolMethods):
                 forwarding_kept=settings.forwarding_kept,
             )
             settings.begin(self._driver)
+            self._intake.begin(self._driver)
         except Exception as error:
             started.set_exception(error)
             return
@@ -442,53 +338,9 @@ class Pool(PoolMethods):
         if not self._stopping.done():
             self._stopping.set_result((message, keep_routes))
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _catch_up(self) -> None:
-        """Take over what has been noted by now: the batch being taken over, and the next."""
-        last = self._batches + 2
-        while self._batches < last and self._apply():
-            await asyncio.sleep(0)
-
-    def _take_over(self) -> None:
-        if not self._carried_out.run(ROUTES, self._take_some):
-            # what was noted after it is not to wait for another change; nor are mistakes to take all time
-            self._loop.call_later(AFTER_FAILURE, self._take_over)
-
-    def _take_some(self) -> None:
-        if self._apply():
-            # a single change must not go round the loop before it is sent
-            self._driver.tell_now()
-            self._loop.call_soon(self._take_over)
-
-    def _apply(self) -> bool:
-        """Take over one turn's worth of changes; true when there is more."""
-        if self._replacing is not None:
-            if next(self._replacing, _DONE) is _DONE:
-                self._replacing = None
-            return True
-        batch = list(islice(self._applying, CHANGES_PER_TURN))
-        if not batch:
-            self._is_scheduled = False
-            taken = self._changes.take()
-            if taken is None:
-                return True
-            self._batches += 1
-            whole, single = taken
-            self._applying = iter(single.items())
-            if whole is not None:
-                self._replacing = self._driver.replace_in_steps(whole, REPLACE_STEP)
-                return True
-            batch = list(islice(self._applying, CHANGES_PER_TURN))
-        for prefix, attributes in batch:
-            if attributes is None:
-                self._driver.withdraw(prefix)
-            else:
-                self._driver.announce(prefix, attributes)
-        return bool(batch)
+    def _ended(self) -> None:
+        for drain in list(self._drains):
+            drain.end(DrainStep.SUPERSEDED)
 
     def _deliver(self, event: Event, parameters: Parameters | None) -> None:
         if self._dispatcher is not None:

@@ -200,7 +200,7 @@ def test_watchdog_notices_a_thread_of_the_sessions_that_is_really_stuck(tmp_path
 
             def ask() -> Awaitable[object]:
                 if steps == ["hold up"]:  # the thread, before it comes to this question
-                    pool._loop.call_soon_threadsafe(let_go.wait, PATIENCE)
+                    pool._thread.loop.call_soon_threadsafe(let_go.wait, PATIENCE)
                     steps.append("asked in vain")
                 return threads.run("sessions", pool.status)
 

@@ -136,11 +136,10 @@ class Connection:
         if with_capabilities and parameters.extended_messages:
             # who offers it must take it, whatever the peer offers (RFC 8654 §4)
             self._framer.max_message_size = MAX_EXTENDED_MESSAGE_SIZE
-        transport = FAMILY_OF_VERSION[local.version]
         self._open = build_open(
             parameters,
             router_id,
-            transport,
+            FAMILY_OF_VERSION[local.version],
             with_capabilities=with_capabilities,
             is_restarting=is_restarting,
             forwarding_kept=forwarding_kept,

@@ -157,16 +157,21 @@ def _speak(arguments: argparse.Namespace, parameters: Parameters, routes: RouteS
         finally:
             ignore_stop_signals()
             watcher.may_print.set()  # also when a signal came before the first line
-            if arguments.drain is not None:
-                with stop_signals():  # one more ends it at once
-                    wait_for(pool.drain(wait=arguments.drain))
-                ignore_stop_signals()
-            # before the end of the session takes it all away
-            status = pool.status() if arguments.json else {}
-            pool.close(arguments.message, keep_routes=arguments.keep_routes)
-            if arguments.json:
-                watcher.write_status(status)
+            _end(arguments, pool, watcher)
     return 1 if standard_input is not None and standard_input.has_failed else 0
+
+
+def _end(arguments: argparse.Namespace, pool: Pool, watcher: Watcher) -> None:
+    """Drain if that is asked for, tell the last status, close; stop signals are ignored when this begins."""
+    if arguments.drain is not None:
+        with stop_signals():  # one more ends it at once
+            wait_for(pool.drain(wait=arguments.drain))
+        ignore_stop_signals()
+    # before the end of the session takes it all away
+    status = pool.status() if arguments.json else {}
+    pool.close(arguments.message, keep_routes=arguments.keep_routes)
+    if arguments.json:
+        watcher.write_status(status)
 
 
 def _greet(watcher: Printer, arguments: argparse.Namespace, pool: Pool) -> None:

@@ -111,15 +111,15 @@ class Daemon:
         self.alarms = Alarms(self.history)
         self.origins = Origins(self._note_origin)
         self.keeper = self._make_keeper(options.state_file)
-        self.pool = rhi.Pool(
-            setup.router_id,
-            dict(setup.peers),
-            observer=_Watcher(self) if self._is_watching else _Relay(self),
-            listen=setup.listen,
-            dynamic_peers=dict(setup.dynamic_peers),
-            complete_within=options.complete_within,
-            forwarding_kept=is_forwarding_kept(self.keeper, setup.peers.values()),
-        )
+        self._is_due = False
+        self._is_leaving = self._is_closed = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._start(open_kernel)
+
+    def _start(self, open_kernel: OpenKernel) -> None:
+        """Sessions first, then what they are told, then what that goes by."""
+        setup, options = self.setup, self.options
+        self.pool = self._open_pool()
         self.controller = Controller(setup, self.pool, self.history, self.alarms, self.clocks, self.keeper)
         self._take_options(options)
         self.controller.restore()
@@ -128,9 +128,29 @@ class Daemon:
         self.conductor.act(setup.peers)
         self.controller.adopt()
         self.runner = Runner(self._take_report)
-        self._is_due = False
-        self._is_leaving = self._is_closed = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._mind_addresses(open_kernel)
+        self.runner.configure(setup.checks)
+        for note in setup.notes:
+            self.history.add("start", "", note)
+        # before peers are told End-of-RIB, whatever is known
+        within = options.complete_within
+        self._loop.call_later(within - min(0.5, within / 10), self._disown)
+        self.decide_soon()
+
+    def _open_pool(self) -> rhi.Pool:
+        setup = self.setup
+        return rhi.Pool(
+            setup.router_id,
+            dict(setup.peers),
+            observer=_Watcher(self) if self._is_watching else _Relay(self),
+            listen=setup.listen,
+            dynamic_peers=dict(setup.dynamic_peers),
+            complete_within=self.options.complete_within,
+            forwarding_kept=is_forwarding_kept(self.keeper, setup.peers.values()),
+        )
+
+    def _mind_addresses(self, open_kernel: OpenKernel) -> None:
+        """Begin to look after the services' addresses on this host, as far as routes are known by now."""
         self._look_again: asyncio.TimerHandle | None = None
         self._look = PeerLook(
             self.pool.flush, lambda: self.setup.peers, self.controller.drains.sessions.established
@@ -145,16 +165,9 @@ class Daemon:
             self._note_presence,
             self._arp.note,
         )
-        self._settling = self._loop.call_later(options.complete_within, self.addresses.settled)
+        self._settling = self._loop.call_later(self.options.complete_within, self.addresses.settled)
         self.addresses.announced(self.controller.reconciler.routes)
         self._watch_addresses()
-        self.runner.configure(setup.checks)
-        for note in setup.notes:
-            self.history.add("start", "", note)
-        # before peers are told End-of-RIB, whatever is known
-        within = options.complete_within
-        self._loop.call_later(within - min(0.5, within / 10), self._disown)
-        self.decide_soon()
 
     def _watch_addresses(self) -> None:
         addresses = set(self.controller.reconciler.addresses)

@@ -50,18 +50,10 @@ async def serve(file: str, log: Log, signals: Signals, collector: Collector | No
     """
     loop = asyncio.get_running_loop()
     config, setup = read(file)
-    stopped: asyncio.Future[str] = loop.create_future()
     hung_up = asyncio.Event()
     options = options_of(config)
     signals.stop_time = options.stop_time
-
-    def stop(name: str) -> None:
-        if not stopped.done():
-            stopped.set_result(name)
-
-    signals.on_stop = in_loop(loop, stop)
-    if signals.stopped_by:
-        stop(signals.stopped_by)
+    stopped = _stop_of(signals)
     await check_free(config.api)
     parts = AsyncExitStack()
     daemon = Daemon(setup, options, log)
@@ -98,6 +90,21 @@ def in_loop(loop: asyncio.AbstractEventLoop, call: Callable[..., object]) -> Cal
             loop.call_soon_threadsafe(call, *arguments)
 
     return hand_over
+
+
+def _stop_of(signals: Signals) -> asyncio.Future[str]:
+    """The name of the first signal that stops us; it may have come already."""
+    loop = asyncio.get_running_loop()
+    stopped: asyncio.Future[str] = loop.create_future()
+
+    def stop(name: str) -> None:
+        if not stopped.done():
+            stopped.set_result(name)
+
+    signals.on_stop = in_loop(loop, stop)
+    if signals.stopped_by:
+        stop(signals.stopped_by)
+    return stopped
 
 
 async def reload(daemon: Daemon, file: str) -> None:

@@ -7,7 +7,7 @@ from rhi.daemon.control.desk import Call, Desk, Refused, page
 from rhi.daemon.control.requests import DrainRequest
 from rhi.daemon.control.show import show_drain
 from rhi.daemon.control.views import DrainView
-from rhi.daemon.controller import UnknownService
+from rhi.daemon.controller import Controller, UnknownService
 from rhi.daemon.decision.overrides import Action
 from rhi.daemon.drains.machine import Drain, Kind, Pace, Target
 from rhi.model.wording import no_such
@@ -39,35 +39,9 @@ async def put_drain(desk: Desk, call: Call) -> DrainView:
     by = body.by or await desk.in_thread(lambda: user_of(call.transport))
     pace = _pace(controller.pace, body)
     if target.kind is Kind.SERVICE:
-        try:
-            controller.override(
-                target.name,
-                Action.DRAIN,
-                reason=body.reason,
-                by=by,
-                lasts=body.lasts,
-                is_forced=body.force,
-                pace=pace,
-            )
-        except UnknownService as error:
-            raise Refused(404, str(error)) from None
+        _drain_service(controller, target, body, by, pace)
     else:
-        if target.kind is Kind.PEER and target.name not in desk.daemon.setup.peers:
-            known = ", ".join(sorted(desk.daemon.setup.peers)[:10]) or "none"
-            raise Refused(404, f"peer {target.name!r}: there is no such peer with a name; there are: {known}")
-        now = desk.daemon.clocks().monotonic
-        controller.drain(
-            Drain(
-                target=target,
-                pace=pace,
-                reason=body.reason,
-                by=by,
-                until=None if body.lasts is None else now + body.lasts,
-                is_forced=body.force,
-                closes=body.close,
-                message=body.message,
-            )
-        )
+        _drain_sessions(desk, target, body, by, pace)
     desk.daemon.decide_soon()
     found = show_drain(desk.daemon, _found(desk, target))
     await desk.daemon.saved()
@@ -83,6 +57,41 @@ async def delete_drain(desk: Desk, call: Call) -> DrainView:
     desk.daemon.decide_soon()
     await desk.daemon.saved()
     return show_drain(desk.daemon, ended)
+
+
+def _drain_service(controller: Controller, target: Target, body: DrainRequest, by: str, pace: Pace) -> None:
+    """The word is an override, as one given by `override` is."""
+    try:
+        controller.override(
+            target.name,
+            Action.DRAIN,
+            reason=body.reason,
+            by=by,
+            lasts=body.lasts,
+            is_forced=body.force,
+            pace=pace,
+        )
+    except UnknownService as error:
+        raise Refused(404, str(error)) from None
+
+
+def _drain_sessions(desk: Desk, target: Target, body: DrainRequest, by: str, pace: Pace) -> None:
+    daemon = desk.daemon
+    if target.kind is Kind.PEER and target.name not in daemon.setup.peers:
+        known = ", ".join(sorted(daemon.setup.peers)[:10]) or "none"
+        raise Refused(404, f"peer {target.name!r}: there is no such peer with a name; there are: {known}")
+    daemon.controller.drain(
+        Drain(
+            target=target,
+            pace=pace,
+            reason=body.reason,
+            by=by,
+            until=None if body.lasts is None else daemon.clocks().monotonic + body.lasts,
+            is_forced=body.force,
+            closes=body.close,
+            message=body.message,
+        )
+    )
 
 
 def _pace(usual: Pace, body: DrainRequest) -> Pace:

@@ -23,11 +23,11 @@ from rhi.daemon.control.requests import (
 )
 from rhi.daemon.control.show import (
     covering,
-    moment,
     services_of_checks,
     show_alarms,
     show_check,
     show_entry,
+    show_explanation,
     show_override,
     show_overrides,
     show_peer,
@@ -42,7 +42,6 @@ from rhi.daemon.control.views import (
     CheckView,
     DoneView,
     ExplanationView,
-    LinkView,
     OverrideView,
     Page,
     PeerView,
@@ -54,7 +53,6 @@ from rhi.daemon.control.views import (
 from rhi.daemon.controller import UnknownService
 from rhi.daemon.decision.overrides import Action
 from rhi.daemon.decision.spec import Verdict
-from rhi.daemon.explain import Facts, explain, lines
 from rhi.errors import InvalidValueError
 from rhi.health.push import PushCheck
 from rhi.model.prefix import Prefix, to_prefix
@@ -203,7 +201,7 @@ async def alarms(desk: Desk, call: Call) -> Page[AlarmView]:
 
 
 async def explanation(desk: Desk, call: Call) -> ExplanationView:
-    daemon, reconciler = desk.daemon, desk.daemon.controller.reconciler
+    daemon = desk.daemon
     asked = _prefix(call.path["address"])
     if covering(daemon, asked) is None:
         raise Refused(404, f"address {asked}: no service has it")
@@ -211,40 +209,7 @@ async def explanation(desk: Desk, call: Call) -> ExplanationView:
     prefix = covering(daemon, asked)
     if prefix is None:
         raise Refused(404, f"address {asked}: no service has it any more")
-    names = {
-        check
-        for name in reconciler.services_of(prefix)
-        for check in (*reconciler.specs.services[name].checks, *reconciler.specs.services[name].dependencies)
-    }
-    reports = {name: daemon.runner.last(name) for name in names if name in daemon.runner.keys}
-    clocks = daemon.clocks()
-    facts = Facts(
-        reconciler=reconciler,
-        verdicts=daemon.controller.verdicts,
-        overrides=daemon.controller.overrides,
-        reports={name: report for name, report in reports.items() if report is not None},
-        statuses=statuses,
-        now=clocks.monotonic,
-        drains=daemon.controller.drains.all,
-        place=daemon.addresses.finding(prefix),
-    )
-    links = explain(prefix, facts)
-    address = reconciler.address(prefix)
-    return ExplanationView(
-        address=str(prefix),
-        is_announced=address is not None and address.attributes is not None,
-        links=[
-            LinkView(
-                stage=link.stage,
-                subject=link.subject,
-                text=link.text,
-                since=None if link.since is None else moment(clocks, link.since),
-                data=dict(link.data),
-            )
-            for link in links
-        ],
-        lines=lines(links, clocks.monotonic),
-    )
+    return show_explanation(daemon, prefix, statuses)
 
 
 async def plan(desk: Desk, call: Call) -> PlanView:

@@ -15,7 +15,9 @@ from rhi.daemon.control.views import (
     DrainStepView,
     DrainView,
     EntryView,
+    ExplanationView,
     GuardView,
+    LinkView,
     OverrideView,
     PeerView,
     PlanView,
@@ -32,6 +34,7 @@ from rhi.daemon.decision.routes import Address
 from rhi.daemon.decision.spec import Verdict
 from rhi.daemon.drains.book import drained_routes
 from rhi.daemon.drains.machine import Drain
+from rhi.daemon.explain import Facts, explain, lines
 from rhi.daemon.history import Entry, History
 from rhi.daemon.plan import Plan
 from rhi.daemon.state import Clocks
@@ -304,3 +307,42 @@ def covering(source: Source, prefix: Prefix) -> Prefix | None:
         if source.controller.reconciler.address(found) is not None:
             return found
     return None
+
+
+def show_explanation(source: Source, prefix: Prefix, statuses: Mapping[str, Status]) -> ExplanationView:
+    """Why a configured address is announced or not."""
+    clocks = source.clocks()
+    links = explain(prefix, _facts(source, prefix, statuses, clocks.monotonic))
+    address = source.controller.reconciler.address(prefix)
+    return ExplanationView(
+        address=str(prefix),
+        is_announced=address is not None and address.attributes is not None,
+        links=[
+            LinkView(
+                stage=link.stage,
+                subject=link.subject,
+                text=link.text,
+                since=None if link.since is None else moment(clocks, link.since),
+                data=dict(link.data),
+            )
+            for link in links
+        ],
+        lines=lines(links, clocks.monotonic),
+    )
+
+
+def _facts(source: Source, prefix: Prefix, statuses: Mapping[str, Status], now: float) -> Facts:
+    reconciler = source.controller.reconciler
+    services = [reconciler.specs.services[name] for name in reconciler.services_of(prefix)]
+    names = {check for service in services for check in (*service.checks, *service.dependencies)}
+    reports = {name: source.runner.last(name) for name in names if name in source.runner.keys}
+    return Facts(
+        reconciler=reconciler,
+        verdicts=source.controller.verdicts,
+        overrides=source.controller.overrides,
+        reports={name: report for name, report in reports.items() if report is not None},
+        statuses=statuses,
+        now=now,
+        drains=source.controller.drains.all,
+        place=source.addresses.finding(prefix),
+    )

@@ -1,4 +1,4 @@
-"""Our OPEN, the judgement of theirs, and what both agree on. Refusals byte by byte: test_conformance."""
+"""Our OPEN, the judgement of theirs, and what both agree on. Refusals byte by byte: test_open_exchange."""
 
 from ipaddress import IPv4Address
 from typing import Any

@@ -8,13 +8,14 @@ something else. Of a part of the tests, also in a worker of pytest-xdist, nothin
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from tests.interop.bench import cable
 from tests.interop.features import proofs
-from tests.interop.lab import DAEMONS, remove_leftovers
+from tests.interop.lab import DAEMONS, Namespace, remove_leftovers
 from tests.interop.lab.requirements import lacked
 from tests.interop.page import PAGE, Recorder, render
 
@@ -29,6 +30,13 @@ _left_out: list[str] = []  # why this run is not complete
 def _no_leftovers() -> None:
     """A run that was killed could not remove its namespaces; the next one does."""
     remove_leftovers()
+
+
+@pytest.fixture(scope="module")
+def wire() -> Iterator[tuple[Namespace, Namespace]]:
+    """Two hosts joined by a cable, made once for each file of tests."""
+    with cable() as made:
+        yield made
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.interop.bench import EXTERNAL_AS, KINDS, ROUTER_4, ROUTER_AS, cable
+from tests.interop.bench import EXTERNAL_AS, KINDS, ROUTER_4, ROUTER_AS
 from tests.interop.lab import (
     Bird,
     Frr,
@@ -75,12 +75,6 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[tuple[Namespace, Namespace]]:
-    with cable() as made:
-        yield made
 
 
 def identifiers() -> pytest.MarkDecorator:

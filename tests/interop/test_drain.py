@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.bench import EXTERNAL_AS, KINDS, ROUTER_4, ROUTER_AS, Kind, cable
+from tests.interop.bench import EXTERNAL_AS, KINDS, ROUTER_4, ROUTER_AS, Kind
 from tests.interop.lab import (
     ADMINISTRATIVE_SHUTDOWN,
     ESTABLISHED,
@@ -74,12 +74,6 @@ while True:
     print(good, bad, flush=True)
     time.sleep(0.01)
 """
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[tuple[Namespace, Namespace]]:
-    with cable() as made:
-        yield made
 
 
 def as_number(kind: Kind) -> int:

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.interop.bench import cable
 from tests.interop.lab import Bird, ExaBgp, Frr, GoBgp, Namespace, Router, running, speaking
 from tests.interop.options import configure
 from tests.interop.session import OVER_6, arguments, settings, with_daemons
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[tuple[Namespace, Namespace]]:
-    with cable() as made:
-        yield made
 
 
 @pytest.mark.feature("IPv4 routes with IPv6 next hops")

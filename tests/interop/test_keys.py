@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.interop.bench import EXTERNAL_AS, ROUTER_4, ROUTER_AS, cable
+from tests.interop.bench import EXTERNAL_AS, ROUTER_4, ROUTER_AS
 from tests.interop.lab import Bird, Frr, GoBgp, Namespace, Router, running, wait_until
 from tests.interop.options import PASSWORD, configure
 from tests.interop.session import OVER_4, settings, with_daemons
@@ -46,12 +46,6 @@ with rhi.Pool("192.0.2.44", {router: parameters(key)}, ["203.0.113.1"], Told()) 
     for line in sys.stdin:
         pool.configure({router: parameters(line.strip())})
 """
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[tuple[Namespace, Namespace]]:
-    with cable() as made:
-        yield made
 
 
 def change_key(router: Router) -> None:

@@ -6,11 +6,9 @@ announces the same address, or does not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.interop.bench import KINDS, ROUTER_4, ROUTER_AS, Kind, cable
+from tests.interop.bench import KINDS, ROUTER_4, ROUTER_AS, Kind
 from tests.interop.lab import (
     Bird,
     Frr,
@@ -33,12 +31,6 @@ ADDRESS = "10.66.99.1"
 ROUTE = f"{ADDRESS}/32"
 BESIDE = "10.66.98.1/32"
 DEGRADED = 100  # the MED that `on_degraded` adds
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[tuple[Namespace, Namespace]]:
-    with cable() as made:
-        yield made
 
 
 def reflecting(daemon: type[Router]) -> str:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from tests.interop.bench import cable
 from tests.interop.lab import (
     ESTABLISHED,
     Bird,
@@ -31,12 +30,6 @@ from tests.interop.session import OUR_AS, OVER_4, settings, with_daemons
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
 
 DNS, WEB = OVER_4.route_4(1), OVER_4.route_4(2)
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[tuple[Namespace, Namespace]]:
-    with cable() as made:
-        yield made
 
 
 def routers() -> pytest.MarkDecorator:

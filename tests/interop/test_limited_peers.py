@@ -5,11 +5,9 @@ What a peer did not offer is not used on it (RFC 5492), and its session lives on
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.interop.bench import EXTERNAL_AS, KINDS, ROUTER_4, ROUTER_6, Kind, cable
+from tests.interop.bench import EXTERNAL_AS, KINDS, ROUTER_4, ROUTER_6, Kind
 from tests.interop.lab import (
     DAEMONS,
     ESTABLISHED,
@@ -33,12 +31,6 @@ AS_TRANS = 23456  # stands for a number of four octets towards a peer of two (RF
 OUR_AS, ROUTER_AS = 4_200_000_001, 65010
 
 OVER_4, OVER_6 = (kind for kind in KINDS if not kind.internal)
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[tuple[Namespace, Namespace]]:
-    with cable() as made:
-        yield made
 
 
 def neighbour(

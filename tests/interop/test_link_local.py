@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 
 import pytest
 
-from tests.interop.bench import cable
 from tests.interop.lab import (
     Bird,
     Frr,
@@ -23,12 +21,6 @@ from tests.interop.options import documented
 from tests.interop.session import OUR_AS, OVER_6, link_local, settings, with_daemons
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[tuple[Namespace, Namespace]]:
-    with cable() as made:
-        yield made
 
 
 def configuration(daemon: type[Router], ours: str, theirs: str) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.interop.bench import Kind, cable
+from tests.interop.bench import Kind
 from tests.interop.lab import (
     DAEMONS,
     ESTABLISHED,
@@ -37,12 +36,6 @@ from tests.interop.session import (
 )
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[tuple[Namespace, Namespace]]:
-    with cable() as made:
-        yield made
 
 
 @pytest.fixture

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.interop.bench import EXTERNAL_AS, KINDS, ROUTER_4, ROUTER_AS, cable
+from tests.interop.bench import EXTERNAL_AS, KINDS, ROUTER_4, ROUTER_AS
 from tests.interop.lab import (
     DAEMONS,
     ESTABLISHED,
@@ -27,12 +26,6 @@ KIND = KINDS[0]
 DEADLINE = 70.0  # seconds; to ask for so many routes takes some daemons a while
 IPV4 = {f"10.{70 + i // 2500}.{i // 250 % 10}.{i % 250}/32" for i in range(10_000)}
 IPV6 = {f"2001:db8:3::{i:x}/128" for i in range(1, 1_001)}
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[tuple[Namespace, Namespace]]:
-    with cable() as made:
-        yield made
 
 
 @pytest.mark.feature("many routes")

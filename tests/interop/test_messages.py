@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 
-from tests.interop.bench import cable
 from tests.interop.lab import (
     ADMINISTRATIVE_SHUTDOWN,
     DAEMONS,
@@ -44,12 +42,6 @@ LARGE = " ".join(
     f"community 65001:{n} large-community 65001:7:{n} extended-community rt:65001:{n}" for n in range(MANY)
 )
 MESSAGE = "maintenance, back at nine"
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[tuple[Namespace, Namespace]]:
-    with cable() as made:
-        yield made
 
 
 @pytest.mark.feature("extended messages")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
-from collections.abc import Iterator
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Final
@@ -20,7 +19,7 @@ from rhi.wire.capabilities import Capability, FourOctetAs, GracefulRestart, Mult
 from rhi.wire.iana import CapabilityCode, MessageType
 from rhi.wire.messages import encode_message
 from rhi.wire.open import Open
-from tests.interop.bench import ROUTER_4, cable
+from tests.interop.bench import ROUTER_4
 from tests.interop.lab import (
     DAEMONS,
     ESTABLISHED,
@@ -65,12 +64,6 @@ OUR_OPEN: Final = encode_message(
         ),
     ).encode(),
 )
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[tuple[Namespace, Namespace]]:
-    with cable() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

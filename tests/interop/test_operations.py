@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 
-from tests.interop.bench import EXTERNAL_AS, KINDS, ROUTER_4, ROUTER_AS, cable
+from tests.interop.bench import EXTERNAL_AS, KINDS, ROUTER_4, ROUTER_AS
 from tests.interop.lab import (
     DAEMONS,
     ESTABLISHED,
@@ -31,12 +30,6 @@ pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
 
 KIND = KINDS[0]  # eBGP over IPv4
 OUR_AS, THEIR_AS = EXTERNAL_AS[2], ROUTER_AS[2]
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[tuple[Namespace, Namespace]]:
-    with cable() as made:
-        yield made
 
 
 def configuration(daemon: type[Router], *, remote_as: int = OUR_AS) -> str:

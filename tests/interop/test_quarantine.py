@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from rhi.core.recent import SETTLING_TIME
-from tests.interop.bench import EXTERNAL_AS, KINDS, ROUTER_4, ROUTER_AS, cable
+from tests.interop.bench import EXTERNAL_AS, KINDS, ROUTER_4, ROUTER_AS
 from tests.interop.lab import (
     DAEMONS,
     ESTABLISHED,
@@ -42,12 +42,6 @@ BAD = "203.0.113.66"
 GOOD = [f"10.80.{number // 250}.{number % 250}/32" for number in range(2000)]
 # Some daemons take no connection for a while after an error.
 DEADLINE = 120.0
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[tuple[Namespace, Namespace]]:
-    with cable() as made:
-        yield made
 
 
 @contextlib.contextmanager

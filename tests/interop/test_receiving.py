@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.interop.bench import EXTERNAL_AS, KINDS, ROUTER_4, ROUTER_6, ROUTER_AS, cable
+from tests.interop.bench import EXTERNAL_AS, KINDS, ROUTER_4, ROUTER_6, ROUTER_AS
 from tests.interop.lab import (
     Bird,
     ExaBgp,
@@ -32,12 +32,6 @@ OVER_4 = next(kind for kind in KINDS if kind.transport == 4 and not kind.interna
 OUR_AS, THEIR_AS = EXTERNAL_AS[4], ROUTER_AS[4]
 ROUTES_4 = tuple(f"198.51.100.{number}/32" for number in range(1, 6))
 ROUTES_6 = tuple(f"2001:db8:77::{number}/128" for number in range(1, 4))
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[tuple[Namespace, Namespace]]:
-    with cable() as made:
-        yield made
 
 
 def announcing(daemon: type[Router]) -> str:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from tests.interop.bench import cable
 from tests.interop.lab import (
     ADMINISTRATIVE_SHUTDOWN,
     ESTABLISHED,
@@ -38,12 +37,6 @@ AFTER = OVER_4.route_4(9)
 RESTART = ("--graceful-restart", "60")
 HARD_RESET = (6, 9)
 LLGR_STALE = "65535:6"
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[tuple[Namespace, Namespace]]:
-    with cable() as made:
-        yield made
 
 
 def gracious(daemon: type[Router]) -> str:

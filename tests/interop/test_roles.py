@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
-from tests.interop.bench import cable
 from tests.interop.lab import (
     ESTABLISHED,
     Bird,
@@ -27,12 +25,6 @@ pytestmark = [pytest.mark.interop, pytest.mark.timeout(120), pytest.mark.feature
 DAEMONS_WITH_ROLES = [Bird, Frr, OpenBgpd]
 # Two of the roles, as the daemons write them.
 WORDS = {Bird: {"rs-client": "rs_client", "rs": "rs_server"}, Frr: {"rs": "rs-server"}, OpenBgpd: {}}
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[tuple[Namespace, Namespace]]:
-    with cable() as made:
-        yield made
 
 
 def configuration(daemon: type[Router], role: str) -> str:

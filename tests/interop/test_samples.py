@@ -15,7 +15,7 @@ from typing import Final
 
 import pytest
 
-from tests.interop.bench import EXTERNAL_AS, ROUTER_4, ROUTER_6, ROUTER_AS, Kind, cable
+from tests.interop.bench import EXTERNAL_AS, ROUTER_4, ROUTER_6, ROUTER_AS, Kind
 from tests.interop.lab import (
     DAEMONS,
     Bird,
@@ -85,12 +85,6 @@ CASES: Final = [
     *((daemon, variant) for daemon in DAEMONS for variant in (PLAIN, ROUTER_DIALS)),
     *((daemon, WE_DIAL) for daemon in (Bird, Frr, GoBgp)),
 ]
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[tuple[Namespace, Namespace]]:
-    with cable() as made:
-        yield made
 
 
 def sample(daemon: type[Router], config: Path, **words: str) -> str:

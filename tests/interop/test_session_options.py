@@ -6,12 +6,11 @@ test_listening.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.interop.bench import Kind, cable
+from tests.interop.bench import Kind
 from tests.interop.lab import (
     ESTABLISHED,
     Bird,
@@ -28,12 +27,6 @@ from tests.interop.options import PASSWORD, configure
 from tests.interop.session import arguments, settings, wait_counted, with_daemons, with_kinds
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[tuple[Namespace, Namespace]]:
-    with cable() as made:
-        yield made
 
 
 # The portable OpenBGPD 7.7 gives its listening socket no key.

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -80,17 +81,30 @@ def restart(router: Router, rhi: Daemon) -> None:
     assert set(router.changes(DNS)) == {"announce"}
 
 
+@contextmanager
+def at_work(
+    wire: tuple[Namespace, Namespace],
+    daemon: type[Router],
+    dns: str = "",
+    web: str = "",
+    *,
+    restart_time: int = 60,
+) -> Iterator[tuple[Router, Daemon]]:
+    """The daemon with these lines of its two services, and a router that has the routes of both."""
+    near, far = wire
+    with (
+        running(daemon(far, gracious(daemon))) as router,
+        serving(near, configuration(dns, web, restart_time=restart_time), "dns", "web") as rhi,
+    ):
+        wait_both(router)
+        yield router, rhi
+
+
 @routers()
 def test_killed_daemon_loses_its_routes_where_that_is_the_policy(
     wire: tuple[Namespace, Namespace], daemon: type[Router]
 ) -> None:
-    near, far = wire
-    with (
-        running(daemon(far, gracious(daemon))) as router,
-        serving(near, configuration("", ""), "dns", "web") as rhi,
-    ):
-        wait_both(router)
-
+    with at_work(wire, daemon) as (router, rhi):
         rhi.kill()
         # the wait is shorter than any time for which routers keep routes here
         router.wait_gone(DNS, WEB)
@@ -100,14 +114,8 @@ def test_killed_daemon_loses_its_routes_where_that_is_the_policy(
 def test_killed_daemon_keeps_its_routes_until_checks_have_decided_anew(
     wire: tuple[Namespace, Namespace], daemon: type[Router]
 ) -> None:
-    near, far = wire
     crash = 'on_crash = "fail-static"'
-    with (
-        running(daemon(far, gracious(daemon))) as router,
-        serving(near, configuration(crash, crash), "dns", "web") as rhi,
-    ):
-        wait_both(router)
-
+    with at_work(wire, daemon, crash, crash) as (router, rhi):
         rhi.kill()
         wait_holding(router, lambda: not is_up(router), "the session's end")
         assert WEB in router.routes()
@@ -120,13 +128,9 @@ def test_lesson_05_router_that_still_holds_the_old_session_keeps_the_routes(
     wire: tuple[Namespace, Namespace], daemon: type[Router]
 ) -> None:
     """The daemon died without a word: what its kernel says of that does not arrive."""
-    near, far = wire
+    near, _ = wire
     crash = 'on_crash = "warm"'
-    with (
-        running(daemon(far, gracious(daemon))) as router,
-        serving(near, configuration(crash, crash), "dns", "web") as rhi,
-    ):
-        wait_both(router)
+    with at_work(wire, daemon, crash, crash) as (router, rhi):
         address = settings(OVER_4).router_id
         near.run("sysctl", "-q", "-w", "net.ipv4.tcp_orphan_retries=1")
         near.run("ip", "neigh", "replace", address, "dev", "eth0", "lladdr", "02:00:00:00:00:01")
@@ -147,13 +151,8 @@ def test_lesson_05_router_that_still_holds_the_old_session_keeps_the_routes(
 def test_lesson_17_router_drops_what_is_stale_when_nobody_comes_back(
     wire: tuple[Namespace, Namespace], daemon: type[Router]
 ) -> None:
-    near, far = wire
     crash = 'on_crash = "fail-static"'
-    with (
-        running(daemon(far, gracious(daemon))) as router,
-        serving(near, configuration(crash, crash, restart_time=3), "dns", "web") as rhi,
-    ):
-        wait_both(router)
+    with at_work(wire, daemon, crash, crash, restart_time=3) as (router, rhi):
         began = time.monotonic()
 
         rhi.kill()
@@ -169,14 +168,8 @@ def test_upgrade_keeps_one_service_and_withdraws_the_other(
     wire: tuple[Namespace, Namespace], daemon: type[Router]
 ) -> None:
     """SIGTERM with mixed policies on one session: what is not kept has left before it ends."""
-    near, far = wire
     crash = 'on_crash = "fail-static"\n'
-    with (
-        running(daemon(far, gracious(daemon))) as router,
-        serving(near, configuration(f'{crash}on_exit = "keep"', crash), "dns", "web") as rhi,
-    ):
-        wait_both(router)
-
+    with at_work(wire, daemon, f'{crash}on_exit = "keep"', crash) as (router, rhi):
         assert rhi.stop(signal.SIGTERM) == 0
         wait_holding(router, lambda: WEB not in router.routes() and not is_up(router), "the end")
 
@@ -187,13 +180,7 @@ def test_upgrade_keeps_one_service_and_withdraws_the_other(
 def test_lesson_16_stop_takes_the_routes_although_graceful_restart_was_agreed_on(
     wire: tuple[Namespace, Namespace], daemon: type[Router]
 ) -> None:
-    near, far = wire
     crash = 'on_crash = "fail-static"'
-    with (
-        running(daemon(far, gracious(daemon))) as router,
-        serving(near, configuration(crash, crash), "dns", "web") as rhi,
-    ):
-        wait_both(router)
-
+    with at_work(wire, daemon, crash, crash) as (router, rhi):
         assert rhi.stop(signal.SIGTERM) == 0
         router.wait_gone(DNS, WEB)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from rhi.cli import main
-from rhi.cli.arguments import one_sentence, stop_signals
+from rhi.cli.arguments import daemon_libraries, one_sentence, stop_signals
 from rhi.cli.speak import parser
 from rhi.errors import InvalidValueError, ListenError, RhiError
 from rhi.model.parameters import Role
@@ -65,6 +65,22 @@ def test_one_sentence_ends_with_the_code_of_the_error(
 
     assert caught.value.code == code
     assert capfd.readouterr().err == f"rhi test: {text}\n"
+
+
+def test_daemon_libraries_that_are_not_there_end_with_what_to_install(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as caught, daemon_libraries("rhi test"):
+        raise ModuleNotFoundError("not there", name="pydantic.types")
+
+    assert caught.value.code == 1
+    err = capfd.readouterr().err
+    assert err == "rhi test: needs pydantic.types, which is not installed: pip install 'rhi[daemon]'\n"
+
+
+def test_daemon_libraries_do_not_hide_that_a_module_of_ours_is_missing() -> None:
+    with pytest.raises(ModuleNotFoundError), daemon_libraries("rhi test"):
+        raise ModuleNotFoundError("not there", name="rhi.daemon.nowhere")
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])

@@ -109,6 +109,17 @@ def one_sentence(prog: str) -> Iterator[None]:
         fail(prog, text, 2 if isinstance(error, InvalidValueError) else 1)
 
 
+@contextmanager
+def daemon_libraries(prog: str) -> Iterator[None]:
+    """Around imports that need the extra `daemon`: where it is not installed, say what to do, and end."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.partition(".")[0] == "rhi":
+            raise
+        fail(prog, f"needs {error.name}, which is not installed: pip install 'rhi[daemon]'", 1)
+
+
 def fail(prog: str, message: str, code: int) -> NoReturn:
     """Say it on standard error, and end."""
     complain(f"{prog}: {message}")

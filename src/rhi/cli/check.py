@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 
-from rhi.cli.arguments import Parser
+from rhi.cli.arguments import Parser, daemon_libraries
 from rhi.cli.output import complain, write_lines, write_text
 
 PROG = "rhi check"
@@ -21,12 +21,10 @@ def run(words: list[str]) -> int:
     """Run the verb; returns the exit code."""
     arguments_parser = parser()
     arguments = arguments_parser.parse(words)
-    try:
+    with daemon_libraries(PROG):
         from rhi.daemon.config.load import schema
         from rhi.daemon.config.problems import ConfigError
         from rhi.daemon.serve import read
-    except ModuleNotFoundError as error:
-        return missing(PROG, error)
     if arguments.schema:
         return 0 if write_text(json.dumps(schema(), indent=2) + "\n") else 1
     if arguments.config is None:
@@ -44,11 +42,3 @@ def refuse(problems: Iterable[str]) -> int:
     for problem in problems:
         complain(problem)
     return 2
-
-
-def missing(prog: str, error: ModuleNotFoundError) -> int:
-    """The libraries of the daemon are not installed: say what to do; returns the exit code."""
-    if error.name is not None and error.name.partition(".")[0] == "rhi":
-        raise error
-    complain(f"{prog}: needs {error.name}, which is not installed: pip install 'rhi[daemon]'")
-    return 1

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Final
 
-from rhi.cli.arguments import Parser
-from rhi.cli.check import missing, refuse
+from rhi.cli.arguments import Parser, daemon_libraries
+from rhi.cli.check import refuse
 from rhi.cli.client import Address, ApiError, Client
 from rhi.cli.output import write_lines
 from rhi.cli.remote import json_text
@@ -38,15 +38,13 @@ def parser() -> Parser:
 def run(words: list[str]) -> int:
     """Run the verb; returns the exit code."""
     arguments = parser().parse(words)
-    try:
+    with daemon_libraries(PROG):
         from rhi.daemon.config.build import no_key
         from rhi.daemon.config.problems import ConfigError
         from rhi.daemon.doctor.diagnose import diagnose
         from rhi.daemon.doctor.finding import Severity
         from rhi.daemon.doctor.reader import read_system
         from rhi.daemon.serve import read
-    except ModuleNotFoundError as error:
-        return missing(PROG, error)
     try:
         # keys that cannot be read are findings
         config, setup = read(arguments.config, no_key)

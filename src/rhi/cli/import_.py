@@ -8,8 +8,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Final
 
-from rhi.cli.arguments import Parser, fail, number
-from rhi.cli.check import missing
+from rhi.cli.arguments import Parser, daemon_libraries, fail, number
 from rhi.cli.output import complain
 
 PROG: Final = "rhi import"
@@ -52,12 +51,10 @@ def parser() -> Parser:
 def run(words: list[str]) -> int:
     """Run the verb; returns the exit code."""
     arguments = parser().parse(words)
-    try:
+    with daemon_libraries(PROG):
         from rhi.daemon.config.problems import ConfigError
         from rhi.daemon.importing.draft import SourceError
         from rhi.daemon.importing.verify import verify
-    except ModuleNotFoundError as error:
-        return missing(PROG, error)
     try:
         files = [pair for source in arguments.source for pair in _read(source)]
     except SourceError as error:

@@ -8,8 +8,8 @@ import argparse
 import json
 from typing import Any, Final
 
-from rhi.cli.arguments import Parser
-from rhi.cli.check import missing, refuse
+from rhi.cli.arguments import Parser, daemon_libraries
+from rhi.cli.check import refuse
 from rhi.cli.client import ApiError, Client, NoDaemon
 from rhi.cli.output import complain, write_lines
 from rhi.cli.remote import answers, client_of, json_text, remote_parser
@@ -38,14 +38,12 @@ def run(words: list[str]) -> int:
     if arguments.config is None:
         with answers(PROG):
             return _show(client.ask("POST", "/v1/plan", {}), arguments)
-    try:
+    with daemon_libraries(PROG):
         from rhi.daemon.config.build import no_key
         from rhi.daemon.config.load import parse
         from rhi.daemon.config.problems import ConfigError
         from rhi.daemon.plan import plan_of_start
         from rhi.daemon.serve import read
-    except ModuleNotFoundError as error:
-        return missing(PROG, error)
     try:
         # the daemon checks it too, and knows no lines
         _, setup = read(arguments.config, no_key)

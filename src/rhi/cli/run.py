@@ -4,8 +4,8 @@ import asyncio
 import gc
 import logging
 
-from rhi.cli.arguments import Parser, one_sentence
-from rhi.cli.check import missing, refuse
+from rhi.cli.arguments import Parser, daemon_libraries, one_sentence
+from rhi.cli.check import refuse
 from rhi.cli.output import complain
 
 PROG = "rhi run"
@@ -25,13 +25,11 @@ def parser() -> Parser:
 def run(words: list[str]) -> int:
     """Run the verb; returns the exit code."""
     arguments = parser().parse(words)
-    try:
+    with daemon_libraries(PROG):
         from rhi.daemon.config.problems import ConfigError
         from rhi.daemon.logs import Log
         from rhi.daemon.serve import read, serve
         from rhi.daemon.signals import Signals
-    except ModuleNotFoundError as error:
-        return missing(PROG, error)
     try:
         config, _ = read(arguments.config)
     except ConfigError as error:

@@ -4,8 +4,8 @@ import difflib
 import socket
 from collections.abc import Sequence
 
-from rhi.cli.arguments import Parser, fail
-from rhi.cli.check import missing, refuse
+from rhi.cli.arguments import Parser, daemon_libraries, fail
+from rhi.cli.check import refuse
 from rhi.cli.output import write_text
 from rhi.errors import RhiError
 from rhi.model.wording import shown
@@ -35,14 +35,12 @@ def parser() -> Parser:
 def run(words: list[str]) -> int:
     """Run the verb; returns the exit code."""
     arguments = parser().parse(words)
-    try:
+    with daemon_libraries(PROG):
         from rhi.daemon.config.build import BuildError
         from rhi.daemon.config.load import load
         from rhi.daemon.config.problems import ConfigError
         from rhi.daemon.routers.session import peer_names, sessions_of
         from rhi.daemon.routers.table import RENDERERS
-    except ModuleNotFoundError as error:
-        return missing(PROG, error)
     _check_name("ROUTER", arguments.router, list(RENDERERS))
     try:
         config = load(arguments.config)

@@ -5,8 +5,7 @@ import shutil
 import time
 from typing import Any, Final
 
-from rhi.cli.arguments import Parser, number, stop_signals
-from rhi.cli.check import missing
+from rhi.cli.arguments import Parser, daemon_libraries, number, stop_signals
 from rhi.cli.client import ApiError, Client
 from rhi.cli.output import is_terminal, write_text
 from rhi.cli.remote import answers, client_of, json_text, remote_parser
@@ -45,11 +44,9 @@ def run(words: list[str]) -> int:
         found = ask(client, all_checks=arguments.json)
     if arguments.json:
         return 0 if write_text(json_text(found) + "\n") else 1
-    try:
+    with daemon_libraries(PROG):
         from rhi.cli.status_tables import sections_of
         from rhi.cli.tables import text_of
-    except ModuleNotFoundError as error:
-        return missing(PROG, error)
     return 0 if write_text(text_of(sections_of(found), is_terminal=is_terminal())) else 1
 
 
@@ -64,13 +61,11 @@ def ask(client: Client, *, all_checks: bool) -> dict[str, Any]:
 
 
 def _watch(client: Client, arguments: argparse.Namespace) -> int:
-    try:
+    with daemon_libraries(PROG):
         from rich.live import Live
 
         from rhi.cli.status_tables import sections_of, trouble
         from rhi.cli.tables import console_of, fitted
-    except ModuleNotFoundError as error:
-        return missing(PROG, error)
     with answers(PROG):
         found = ask(client, all_checks=False)
     error_text, took = "", 0.0

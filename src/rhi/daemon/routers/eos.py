@@ -1,20 +1,20 @@
 """Arista EOS."""
 
-from typing import Final
-
 from rhi.daemon.routers.session import SECRET, Session
 from rhi.daemon.routers.text import (
+    IP_WORDS,
     PATHS,
     RESTART_MINUTES,
     at_link,
     cannot,
+    draining_name,
+    family_name,
     head,
     hints,
     neighbour_lines,
     prefix_list,
+    route_maps,
 )
-
-_WORDS: Final = {4: "ip", 6: "ipv6"}
 
 
 def render(session: Session) -> str:
@@ -26,7 +26,7 @@ def render(session: Session) -> str:
     ]
     lines = [*head(session, "!", notes), "!"]
     if session.needs_graceful_shutdown:
-        lines += [f"ip community-list {session.name.upper()}-DRAINING permit 65535:0", "!"]
+        lines += [f"ip community-list {draining_name(session)} permit 65535:0", "!"]
     for family in session.families:
         lines += [*_filters(session, family), "!"]
     lines += [f"router bgp {session.router_as}", f"   router-id {session.router_id}"]
@@ -37,7 +37,7 @@ def render(session: Session) -> str:
 
 
 def _filters(session: Session, family: int) -> list[str]:
-    word, name = _WORDS[family], _name(session, family)
+    word, name = IP_WORDS[family], family_name(session, family)
     match = f"   match {word} address prefix-list {name}"
     lines = [
         f"{word} prefix-list {name}",
@@ -49,13 +49,8 @@ def _filters(session: Session, family: int) -> list[str]:
         ),
         "!",
     ]
-    if session.needs_graceful_shutdown:
-        draining = f"   match community {session.name.upper()}-DRAINING"
-        lines += [f"route-map {name}-IN permit 10", match, draining, "   set local-preference 0", "!"]
-    lines += [f"route-map {name}-IN permit 20", match, "!"]
-    if session.hears:
-        return [*lines, f"route-map {name}-OUT permit 10", match]
-    return [*lines, f"route-map {name}-OUT deny 10"]
+    heeding = [f"   match community {draining_name(session)}", "   set local-preference 0"]
+    return [*lines, *route_maps(session, name, match, heeding, ["!"])]
 
 
 def _neighbour(session: Session) -> list[str]:
@@ -84,7 +79,7 @@ def _family(session: Session, family: int) -> list[str]:
     if family not in session.families:
         lines = [f"no {neighbor} activate"]
     else:
-        name = _name(session, family)
+        name = family_name(session, family)
         lines += [f"{neighbor} route-map {name}-IN in", f"{neighbor} route-map {name}-OUT out"]
         if family == 4 and session.extended_next_hop:
             lines.append(f"{neighbor} next-hop address-family ipv6")
@@ -94,7 +89,3 @@ def _family(session: Session, family: int) -> list[str]:
 def _who(session: Session) -> str:
     """A neighbour without an address is configured as a peer group."""
     return session.name.upper() if session.is_unnumbered else at_link(session)
-
-
-def _name(session: Session, family: int) -> str:
-    return f"{session.name.upper()}-{family}"

@@ -3,10 +3,9 @@
 from typing import Final
 
 from rhi.daemon.routers.session import BGP_PORT, SECRET, Session
-from rhi.daemon.routers.text import PATHS, RESTART_MINUTES, between, head, hints, prefix_list
+from rhi.daemon.routers.text import IP_WORDS, PATHS, RESTART_MINUTES, between, head, hints, prefix_list
 from rhi.model.parameters import Role
 
-_WORDS: Final = {4: "ip", 6: "ipv6"}
 _ROLES: Final = {Role.ROUTE_SERVER: "rs-server"}
 
 
@@ -33,7 +32,7 @@ def _notes(session: Session) -> list[str]:
 
 
 def _lists(session: Session, family: int) -> list[str]:
-    word, name = _WORDS[family], _name(session)
+    word, name = IP_WORDS[family], _name(session)
     lines = prefix_list(
         session, family, lambda number, text: f"{word} prefix-list {name} seq {number} permit {text}", between
     )

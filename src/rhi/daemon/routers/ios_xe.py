@@ -1,21 +1,21 @@
 """Cisco IOS XE."""
 
-from typing import Final
-
 from rhi.daemon.routers.session import SECRET, Session
 from rhi.daemon.routers.text import (
+    IP_WORDS,
     PATHS,
     RESTART_MINUTES,
     at_link,
     between,
     cannot,
+    draining_name,
+    family_name,
     head,
     hints,
     neighbour_lines,
     prefix_list,
+    route_maps,
 )
-
-_WORDS: Final = {4: "ip", 6: "ipv6"}
 
 
 def render(session: Session) -> str:
@@ -27,7 +27,7 @@ def render(session: Session) -> str:
     ]
     lines = [*head(session, "!", notes), "!"]
     if session.needs_graceful_shutdown:
-        lines += [f"ip community-list standard {_draining(session)} permit 65535:0", "!"]
+        lines += [f"ip community-list standard {draining_name(session)} permit 65535:0", "!"]
     for family in session.families:
         lines += [*_filters(session, family), "!"]
     lines += [f"router bgp {session.router_as}", f" bgp router-id {session.router_id}"]
@@ -38,18 +38,13 @@ def render(session: Session) -> str:
 
 
 def _filters(session: Session, family: int) -> list[str]:
-    word, name = _WORDS[family], _name(session, family)
+    word, name = IP_WORDS[family], family_name(session, family)
     lines = prefix_list(
         session, family, lambda number, text: f"{word} prefix-list {name} seq {number} permit {text}", between
     )
     match = f" match {word} address prefix-list {name}"
-    if session.needs_graceful_shutdown:
-        heeding = [f" match community {_draining(session)}", " set local-preference 0"]
-        lines += [f"route-map {name}-IN permit 10", match, *heeding]
-    lines += [f"route-map {name}-IN permit 20", match]
-    if session.hears:
-        return [*lines, f"route-map {name}-OUT permit 10", match]
-    return [*lines, f"route-map {name}-OUT deny 10"]
+    heeding = [f" match community {draining_name(session)}", " set local-preference 0"]
+    return [*lines, *route_maps(session, name, match, heeding)]
 
 
 def _options(session: Session) -> list[str]:
@@ -66,7 +61,7 @@ def _family(session: Session, neighbor: str, family: int) -> list[str]:
     if family not in session.families:
         off = [" address-family ipv4", f"  no {neighbor} activate", " exit-address-family"]
         return off if family == 4 else []
-    name = _name(session, family)
+    name = family_name(session, family)
     return [
         f" address-family ipv{family}{' unicast' if family == 6 else ''}",
         f"  maximum-paths {'ibgp ' if session.is_internal else ''}{PATHS}",
@@ -76,11 +71,3 @@ def _family(session: Session, neighbor: str, family: int) -> list[str]:
         f"  {neighbor} maximum-prefix {session.limit(family)} restart {RESTART_MINUTES}",
         " exit-address-family",
     ]
-
-
-def _name(session: Session, family: int) -> str:
-    return f"{session.name.upper()}-{family}"
-
-
-def _draining(session: Session) -> str:
-    return f"{session.name.upper()}-DRAINING"

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from rhi.daemon.routers.session import HOST_ADDRESS, SECRET, Session
-from rhi.daemon.routers.text import PATHS, RESTART_MINUTES, cannot, head, hints, neighbour_lines
+from rhi.daemon.routers.text import PATHS, RESTART_MINUTES, cannot, family_name, head, hints, neighbour_lines
 
 
 def render(session: Session) -> str:
@@ -30,7 +30,7 @@ def render(session: Session) -> str:
 
 
 def _filters(session: Session, family: int) -> list[str]:
-    name = _name(session, family)
+    name = family_name(session, family)
     entries = [
         f"  {entry.network}{'' if entry.is_route else f' eq {entry.length}'}"
         for entry in session.entries[family]
@@ -69,7 +69,7 @@ def _neighbour(session: Session) -> list[str]:
     )
     lines = [f" neighbor {session.host or HOST_ADDRESS}", *(f"  {line}" for line in options)]
     for family in session.families:
-        name = _name(session, family)
+        name = family_name(session, family)
         lines += [
             f"  address-family ipv{family} unicast",
             f"   route-policy {name}-IN in",
@@ -78,7 +78,3 @@ def _neighbour(session: Session) -> list[str]:
             "  !",
         ]
     return [*lines, " !"]
-
-
-def _name(session: Session, family: int) -> str:
-    return f"{session.name.upper()}-{family}"

@@ -21,6 +21,9 @@ PATHS: Final = 16
 # Minutes until a router tries again after more routes than the limit.
 RESTART_MINUTES: Final = 5
 
+# Routers in the manner of IOS begin a line with the family.
+IP_WORDS: Final = {4: "ip", 6: "ipv6"}
+
 LET_RHI_WAIT: Final = "let rhi wait, by listen and passive = true in its configuration"
 
 
@@ -111,6 +114,31 @@ def neighbour_lines(session: Session, *, waiting: str, key: str, ttl: str, resta
         f"timers {session.keepalive_time} {session.hold_time}",
         *(line for line, is_asked in asked.items() if is_asked),
     ]
+
+
+def family_name(session: Session, family: int) -> str:
+    """What lists and route maps of one family are called."""
+    return f"{session.name.upper()}-{family}"
+
+
+def draining_name(session: Session) -> str:
+    """What the list of communities that a drain sends is called."""
+    return f"{session.name.upper()}-DRAINING"
+
+
+def route_maps(
+    session: Session, name: str, match: str, heeding: Iterable[str], end: Iterable[str] = ()
+) -> list[str]:
+    """Take what `match` says, routes that are drained as `heeding` does; tell what `match` says, or nothing.
+
+    `end` closes each but the last.
+    """
+    lines = []
+    if session.needs_graceful_shutdown:
+        lines += [f"route-map {name}-IN permit 10", match, *heeding, *end]
+    lines += [f"route-map {name}-IN permit 20", match, *end]
+    told = [f"route-map {name}-OUT permit 10", match] if session.hears else [f"route-map {name}-OUT deny 10"]
+    return [*lines, *told]
 
 
 def prefix_list(

@@ -1,4 +1,4 @@
-"""`rhi.Pool` and `rhi.Session`: threads, observers, and life before, during and after `close`."""
+"""`rhi.Pool` and `rhi.Session`: threads, and life before, during and after `close`."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,44 +17,10 @@ import pytest
 import rhi
 from rhi.model.events import EndOfRibSent, Event, SessionDown, SessionUp
 from rhi.model.prefix import to_prefix
-from rhi.net.loop_thread import LoopThread
-from rhi.net.pool import PoolDriver
 from rhi.testing.collector import Collector
 from tests.core.script import NOTIFICATION, UPDATE, message
 from tests.net.raw import PATIENCE, Events, RawListener, free_port, wait_until
-
-
-def to(collector: Collector, **settings: Any) -> dict[str, rhi.Parameters]:
-    return {collector.host: rhi.Parameters(**{"as_number": 65001, "port": collector.port, **settings})}
-
-
-def is_up(pool: rhi.Pool, peer: str) -> bool:
-    return pool.status()[peer].state is rhi.State.ESTABLISHED
-
-
-def rhi_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("rhi")]
-
-
-def open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))
-
-
-def open_files_at_rest() -> int:
-    """Those that are left when the threads of all pools have ended, also those of a test before."""
-    wait_until(lambda: not rhi_threads(), "all threads have ended")
-    return open_files()
-
-
-def call_everything(pool: rhi.Pool) -> None:
-    pool.announce("203.0.113.1")
-    pool.withdraw("203.0.113.1")
-    pool.replace(["203.0.113.1"])
-    pool.configure({"127.0.0.1": rhi.Parameters(as_number=65001)})
-    pool.flush()
-    pool.status()
-    _ = pool.listen_addresses
-    pool.close("again")
+from tests.pools import call_everything, is_up, to
 
 
 def busy(seconds: float) -> float:
@@ -131,32 +96,6 @@ def test_close_sends_its_message_to_the_peer() -> None:
         wait_until(lambda: downs, "the peer's event")
 
     assert 'Administrative Shutdown: "upgrade at noon é' in downs[0].reason  # type: ignore[attr-defined]
-
-
-def test_close_from_an_observer_works() -> None:
-    closed = threading.Event()
-
-    class Closer(rhi.Observer):
-        def on_event(self, event: Event) -> None:
-            if isinstance(event, SessionUp):
-                pools[0].close()
-                call_everything(pools[0])
-                closed.set()
-
-    pools: list[rhi.Pool] = []
-    ready = threading.Event()
-
-    class Patient(Closer):
-        def on_event(self, event: Event) -> None:
-            ready.wait(PATIENCE)
-            super().on_event(event)
-
-    with Collector() as collector:
-        pools.append(rhi.Pool("192.0.2.10", to(collector), (), Patient()))
-        ready.set()
-        assert closed.wait(PATIENCE)
-        pools[0].close()
-    wait_until(lambda: not rhi_threads(), "all threads have ended")
 
 
 def test_close_from_many_threads_at_once_works() -> None:
@@ -244,204 +183,6 @@ def test_replace_drops_changes_noted_before_and_keeps_those_after() -> None:
 
         assert pool.flush()
         assert collector.wait_for(lambda routes: sorted(routes) == ["10.2.0.199", "10.3.0.199"], PATIENCE)
-
-
-def test_observer_that_raises_is_logged_and_called_again(caplog: pytest.LogCaptureFixture) -> None:
-    calls: list[Event] = []
-
-    class Faulty(rhi.Observer):
-        def on_event(self, event: Event) -> None:
-            calls.append(event)
-            raise SystemExit("no") if len(calls) == 1 else ZeroDivisionError
-
-    with Collector() as collector:
-        with rhi.Pool("192.0.2.10", to(collector), (), Faulty()) as pool:
-            wait_until(lambda: is_up(pool, collector.host), "session")
-        wait_until(lambda: any(isinstance(event, SessionDown) for event in calls), "the last event")
-
-    wait_until(lambda: sum("observer failed on" in text for text in caplog.messages) == len(calls), "the log")
-
-
-def test_observer_that_blocks_loses_the_oldest_events_and_costs_no_session(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("rhi.net.event_queue.MAX_EVENTS", 10)
-    release = threading.Event()
-    calls: list[Event] = []
-
-    class Slow(rhi.Observer):
-        def on_event(self, event: Event) -> None:
-            release.wait(PATIENCE)
-            calls.append(event)
-
-    with RawListener() as listener:
-        parameters = listener.parameters(connect_retry_time=0.01)
-        with rhi.Pool("192.0.2.10", {listener.host: parameters}, (), Slow()) as pool:
-            for _ in range(10):
-                listener.accept().reset()
-            listener.accept().establish()
-            wait_until(lambda: is_up(pool, listener.host), "session")
-            assert not calls
-            release.set()
-            wait_until(lambda: any(isinstance(event, SessionUp) for event in calls), "the newest event")
-
-    warnings = [text for text in caplog.messages if text.startswith("observer is too slow: ")]
-    assert len(warnings) == 1
-    assert len(calls) < 25
-
-
-def test_observer_that_never_returns_does_not_hold_up_close(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rhi.threaded.CLOSE_WAIT", 0.3)
-    release, is_called, has_returned = threading.Event(), threading.Event(), threading.Event()
-
-    class Stuck(rhi.Observer):
-        def on_event(self, event: Event) -> None:
-            is_called.set()
-            release.wait()
-            has_returned.set()
-
-    with RawListener() as listener:
-        pool = rhi.Pool("192.0.2.10", {listener.host: listener.parameters()}, (), Stuck())
-        listener.accept()
-        assert is_called.wait(PATIENCE)
-        pool.close()
-        assert not has_returned.is_set()
-        release.set()
-
-    wait_until(lambda: not rhi_threads(), "all threads have ended")
-
-
-def test_observer_hears_of_peers_and_sessions_in_order() -> None:
-    events = Events()
-    with (
-        Collector() as collector,
-        rhi.Pool("192.0.2.10", to(collector), (), events) as pool,
-    ):
-        events.wait(SessionUp)
-        pool.configure({})
-        events.wait(rhi.PeerRemoved)
-
-    reason = "Local shutdown (Sent notification[6:3]: Cease; Peer De-configured)"
-    assert sorted(events.calls) == sorted(
-        [
-            ("peer", collector.host, True),
-            ("session", collector.host, True, reason),
-            ("peer", collector.host, False),
-        ]
-    )
-    assert [type(event) for event in events.all][-1] is rhi.PeerRemoved
-
-
-def fail_to_start(thread: threading.Thread) -> None:
-    raise RuntimeError("can't start new thread")
-
-
-def fail_to_make() -> asyncio.AbstractEventLoop:
-    raise OSError(24, "Too many open files")
-
-
-def fail_to_begin(driver: PoolDriver, *arguments: object, **settings: object) -> None:
-    raise ZeroDivisionError
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error"),
-    [
-        ({"router_id": "0.0.0.0"}, rhi.InvalidValueError),
-        ({"peers": {"no.body": rhi.Parameters(as_number=1)}}, rhi.InvalidValueError),
-        ({"peers": {"192.0.2.1": None}}, rhi.InvalidValueError),
-        ({"routes": ["203.0.113.1/33"]}, rhi.InvalidValueError),
-        ({"listen": ["127.0.0.1"]}, rhi.InvalidValueError),
-        ({"listen": ["192.0.2.200:0"]}, rhi.ListenError),
-        ({"dynamic_peers": {"x": rhi.Parameters(as_number=1)}}, rhi.InvalidValueError),
-    ],
-)
-def test_pool_that_cannot_be_leaves_nothing_behind(arguments: dict[str, Any], error: type[Exception]) -> None:
-    before = open_files_at_rest()
-
-    with pytest.raises(error):
-        rhi.Pool(**{"router_id": "192.0.2.10", "observer": Events(), **arguments})
-
-    assert open_files_at_rest() == before
-
-
-@pytest.mark.parametrize(
-    ("target", "name", "failure", "error"),
-    [
-        (threading.Thread, "start", fail_to_start, RuntimeError),
-        (asyncio, "new_event_loop", fail_to_make, OSError),
-        (PoolDriver, "__init__", fail_to_begin, ZeroDivisionError),
-        (PoolDriver, "configure", fail_to_begin, ZeroDivisionError),
-    ],
-)
-def test_pool_that_cannot_start_leaves_nothing_behind(
-    target: object,
-    name: str,
-    failure: Callable[..., Any],
-    error: type[Exception],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    before, port = open_files_at_rest(), free_port()
-    with monkeypatch.context() as patch:
-        patch.setattr(target, name, failure)
-
-        with pytest.raises(error):
-            rhi.Pool("192.0.2.10", observer=Events(), listen=[("127.0.0.1", port)])
-
-    assert open_files_at_rest() == before
-    rhi.Pool("192.0.2.10", listen=[("127.0.0.1", port)]).close()
-
-
-@pytest.mark.parametrize("is_at_work", [True, False], ids=["thread at work", "thread not at work"])
-def test_pool_that_is_interrupted_while_it_starts_leaves_nothing_behind(
-    is_at_work: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before, port = open_files_at_rest(), free_port()
-    start, may_run = threading.Thread.start, threading.Event()
-    run = LoopThread._run
-
-    def delayed(thread: LoopThread) -> None:
-        may_run.wait()
-        run(thread)
-
-    def interrupted(thread: threading.Thread) -> None:
-        start(thread)
-        if is_at_work:
-            may_run.set()
-            wait_until(lambda: answers(port), "the pool listens")
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(LoopThread, "_run", delayed)
-        patch.setattr(threading.Thread, "start", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            rhi.Pool("192.0.2.10", observer=Events(), listen=[("127.0.0.1", port)])
-        may_run.set()
-
-    assert open_files_at_rest() == before
-    assert not answers(port)
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as sock:
-        return sock.connect_ex(("127.0.0.1", port)) == 0
-
-
-def test_fifty_pools_leave_no_thread_and_no_file_behind() -> None:
-    with Collector() as collector:
-        parameters = rhi.Parameters(as_number=65001, port=collector.port)
-        dead = rhi.Parameters(as_number=65001, port=free_port("127.0.0.9"))
-        for number in range(51):
-            if number == 1:  # the first may open what is then kept for all: libuv does, under uvloop
-                before = open_files(), len(threading.enumerate())
-            peers = {collector.host: parameters, "127.0.0.9": dead}
-            pool = rhi.Pool("192.0.2.10", peers, ["203.0.113.1"], Events(), listen=["127.0.0.1:0"])
-            if number % 2:
-                wait_until(lambda: is_up(pool, collector.host), "session")  # noqa: B023
-            pool.close()
-
-        wait_until(lambda: open_files() <= before[0], "no more files than before")
-        wait_until(lambda: len(threading.enumerate()) <= before[1], "no more threads than before")
 
 
 def test_close_while_a_flush_waits_lets_it_go() -> None:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from rhi.daemon.importing import exabgp
+from rhi.daemon.importing.draft import SourceError
 from rhi.model.parameters import Parameters
 from tests.daemon.importing.converting import from_exabgp, sentence_of
 
@@ -168,3 +170,14 @@ WRONG = [
 @pytest.mark.parametrize(("text", "expected"), WRONG, ids=[expected for _, expected in WRONG])
 def test_wrong_file_gets_its_sentence(text: str, expected: str) -> None:
     assert sentence_of(from_exabgp, text).startswith(expected)
+
+
+@pytest.mark.parametrize("pattern", ["we.*", "^w[eb+*]+-(?:a|b)$", r"web\\.\\*", "w?e?b?"])
+def test_pattern_of_processes_as_people_write_them_is_taken(pattern: str) -> None:
+    exabgp._bound(pattern)
+
+
+@pytest.mark.parametrize("pattern", ["(a+)+b", "(?:a|a){9}b", "a*a*a*a*b", r"(a*)\1", "x" * 201])
+def test_pattern_of_processes_that_may_take_for_ever_is_refused(pattern: str) -> None:
+    with pytest.raises(SourceError, match="but no repeated groups; write the names with processes instead"):
+        exabgp._bound(pattern)

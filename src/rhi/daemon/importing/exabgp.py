@@ -22,8 +22,16 @@ from rhi.daemon.importing.exabgp_options import (
     parse_options,
 )
 from rhi.daemon.importing.exabgp_syntax import Statement, parse_statements
+from rhi.model.wording import shown
 
 HOLD_TIME: Final = 180
+# What names of processes must match comes from the file too: Python takes time of a power of both.
+MAX_REPEATS: Final = 3
+MAX_PATTERN_LETTERS: Final = 200
+MAX_NAME_LETTERS: Final = 200
+# Escaped letters and sets, and what repeats; (?: and the like repeat nothing.
+_ONE_LETTER: Final = re.compile(r"\\.|\[\^?\]?[^\]]*\]|\(\?", re.DOTALL)
+_REPEATS: Final = re.compile(r"[*+?{]")
 _ON: Final = frozenset({"enable", "enabled", "true", "1", ""})
 
 # Statements of a neighbor, and of its capabilities, that have no equivalent, and why.
@@ -187,7 +195,9 @@ class _Configuration:
             if key not in before
         ]
         without = [
-            peer for peer, named in self._processes.items() if not any(each.match(name) for each in named)
+            peer
+            for peer, named in self._processes.items()
+            if not any(len(name) <= MAX_NAME_LETTERS and each.match(name) for each in named)
         ]
         if self._is_told():
             keep_from(self._draft, without, [], routes)
@@ -247,9 +257,22 @@ def _processes(statement: Statement) -> list[re.Pattern[str]]:
     if statement.name == "processes":
         return [re.compile(f"{re.escape(word)}$") for word in words]
     try:
+        for word in words:
+            _bound(word)
         return [re.compile(word) for word in words if statement.name == "processes-match"]
-    except re.error as error:
+    except (re.error, SourceError, RecursionError, OverflowError) as error:
         raise SourceError(f"line {statement.line}: processes-match: {error}") from None
+
+
+def _bound(pattern: str) -> None:
+    """Refuse what may take Python for ever: repeated groups, many repetitions, and going back to a group."""
+    plain = _ONE_LETTER.sub(lambda found: "(" if found[0] == "(?" else "x", pattern)
+    is_costly = len(_REPEATS.findall(plain)) > MAX_REPEATS or re.search(r"\)[*+?{]", plain)
+    if is_costly or len(pattern) > MAX_PATTERN_LETTERS or re.search(r"\\[1-9]|\(\?P=", pattern):
+        raise SourceError(
+            f"{shown(pattern)}: may be repeated letters, up to {MAX_REPEATS} times, but no repeated groups; "
+            "write the names with processes instead"
+        )
 
 
 class _Neighbor:

@@ -154,8 +154,8 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
             "host": system(uncreatable=refuses("/s/x", why="/s may not be written to")),
         },
         "state-file",
-        "error: state_file /s/x: cannot be written: /s may not be written to; let user rhi write to its "
-        "directory, as StateDirectory= in the unit does",
+        "error: state_file /s/x: cannot be written: /s may not be written to; make its directory, "
+        "for user rhi to write to, as StateDirectory= in the unit does",
     ),
     (
         {
@@ -163,8 +163,8 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
             "host": system(uncreatable=refuses("/s/x", why="/s is no directory")),
         },
         "socket-directory",
-        "error: api.socket /s/x: cannot be made: /s is no directory; let user rhi write to its directory, "
-        "as RuntimeDirectory= in the unit does",
+        "error: api.socket /s/x: cannot be made: /s is no directory; make its directory, for user rhi to "
+        "write to, as RuntimeDirectory= in the unit does",
     ),
     (
         {"top": f'api = {{ socket = "/{"x" * 104}" }}'},

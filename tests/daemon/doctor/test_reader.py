@@ -91,6 +91,17 @@ def test_files_that_are_wrong_are_told(tmp_path: Path) -> None:
     assert reader.uncreatable(str(file / "x")) == f"{file} is no directory"
 
 
+def test_directory_that_lacks_and_cannot_be_made_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+
+    assert reader.uncreatable(str(tmp_path / "x")) == f"{tmp_path} may not be written to"
+    assert reader.uncreatable(str(tmp_path / "a" / "b" / "x")) == (
+        f"there is no directory {tmp_path}/a/b, and {tmp_path} may not be written to"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "is_rhi"),
     [

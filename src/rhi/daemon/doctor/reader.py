@@ -157,7 +157,7 @@ def uncreatable(path: str) -> str:
     """Why a file cannot be made or replaced, or nothing; directories that lack are made for it."""
     if os.path.isdir(path):
         return "it is a directory"
-    directory = Path(path).absolute().parent
+    wanted = directory = Path(path).absolute().parent
     try:
         while not directory.exists():
             directory = directory.parent
@@ -165,7 +165,10 @@ def uncreatable(path: str) -> str:
         return f"{directory}: {os_error_text(error)}"
     if not directory.is_dir():
         return f"{directory} is no directory"
-    return "" if os.access(directory, os.W_OK | os.X_OK) else f"{directory} may not be written to"
+    if os.access(directory, os.W_OK | os.X_OK):
+        return ""
+    lacks = "" if wanted == directory else f"there is no directory {wanted}, and "
+    return f"{lacks}{directory} may not be written to"
 
 
 def no_route(address: IPAddress) -> str:

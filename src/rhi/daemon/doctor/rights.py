@@ -103,7 +103,7 @@ def _api(config: Config, system: System) -> Iterator[Finding]:
     if why:
         yield error(
             "socket-directory", subject, f"cannot be made: {why}",
-            f"let user {system.user} write to its directory, as RuntimeDirectory= in the unit does",
+            f"make its directory, for user {system.user} to write to, as RuntimeDirectory= in the unit does",
         )  # fmt: skip
     if len(api.socket.encode()) > 100:
         yield error(
@@ -123,7 +123,7 @@ def _state(config: Config, system: System) -> Iterator[Finding]:
     if why:
         yield error(
             "state-file", f"state_file {config.state_file}", f"cannot be written: {why}",
-            f"let user {system.user} write to its directory, as StateDirectory= in the unit does",
+            f"make its directory, for user {system.user} to write to, as StateDirectory= in the unit does",
         )  # fmt: skip
 
 

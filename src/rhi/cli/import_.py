@@ -105,15 +105,12 @@ def _read(source: str) -> list[tuple[str, str]]:
 
 
 def _text(file: str) -> str:
+    from rhi.daemon.config.files import read_file
     from rhi.daemon.importing.draft import SourceError
     from rhi.model.wording import os_error_text
 
     try:
-        if file == "-":
-            data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
-        else:
-            with Path(file).open("rb") as stream:
-                data = stream.read(MAX_FILE_BYTES + 1)
+        data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1) if file == "-" else read_file(file, MAX_FILE_BYTES)
         if len(data) > MAX_FILE_BYTES:
             raise SourceError(f"{file}: is larger than {MAX_FILE_BYTES} bytes")
         return data.decode()

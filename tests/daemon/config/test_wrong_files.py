@@ -1,6 +1,7 @@
 """Wrong configuration files, and the sentence each of them gets."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -360,11 +361,34 @@ def test_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes, expec
     assert caught.value.problems == [f"{file}: {expected}"]
 
 
+def test_file_that_is_a_pipe_without_a_writer_is_named(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+
+    with pytest.raises(ConfigError) as caught:
+        load(str(tmp_path / "pipe.toml"))
+
+    assert caught.value.problems == [f"{tmp_path}/pipe.toml: cannot be read: is a pipe that nobody writes to"]
+
+
 def test_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(str(tmp_path / "none.toml"))
 
     assert caught.value.problems == [f"{tmp_path}/none.toml: cannot be read: No such file or directory"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("rhi.toml", ".".join("a" * 10_000) + " = 1"),
+        ("rhi.toml", "[" + ".".join("a" * 10_000) + "]"),
+        ("rhi.toml", "a = " + "[" * 100 + "]" * 100),
+        ("rhi.json", '{"a":' * 400 + "1" + "}" * 400),
+    ],
+    ids=["key", "header", "list", "json"],
+)
+def test_file_that_is_deeper_than_any_configuration_is_refused(tmp_path: Path, name: str, text: str) -> None:
+    assert problems(tmp_path / name, text) == ["is nested too deeply"]
 
 
 def test_file_that_is_nested_too_deeply_is_refused(tmp_path: Path) -> None:

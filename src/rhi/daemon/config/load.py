@@ -3,11 +3,12 @@
 import copy
 import json
 import tomllib
-from pathlib import Path as FilePath
+from collections.abc import Iterable
 from typing import Any, Final
 
 from pydantic import ValidationError
 
+from rhi.daemon.config.files import read_file
 from rhi.daemon.config.lines import Path, key_lines
 from rhi.daemon.config.models import Config
 from rhi.daemon.config.problems import ConfigError, Problem
@@ -17,6 +18,8 @@ from rhi.model.wording import os_error_text
 
 # Larger by far than any real file: reading the wrong one must not fill the memory.
 MAX_FILE_BYTES = 16 * 1024 * 1024
+# Tables and lists inside each other; a configuration has six. What looks at a document may go down by itself.
+MAX_DEPTH: Final = 64
 
 
 def load(file: str) -> Config:
@@ -46,6 +49,8 @@ def check(document: object, file: str, lines: dict[Path, int]) -> Config:
     """
     if not isinstance(document, dict):
         raise ConfigError(file, [Problem((), "must hold a table of settings")], {})
+    if _is_deep(document):
+        raise _too_deep(file)
     try:
         config = Config.model_validate(document)
     except ValidationError as error:
@@ -65,8 +70,7 @@ def schema() -> dict[str, Any]:
 
 def _read(file: str) -> str:
     try:
-        with FilePath(file).open("rb") as stream:
-            data = stream.read(MAX_FILE_BYTES + 1)
+        data = read_file(file, MAX_FILE_BYTES)
         if len(data) > MAX_FILE_BYTES:
             raise ConfigError(file, [Problem((), f"is larger than {MAX_FILE_BYTES} bytes")], {})
         return data.decode()
@@ -87,8 +91,30 @@ def _parse(file: str, text: str) -> tuple[object, dict[Path, int]]:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(file, [Problem((), f"is no TOML: {error}")], {}) from None
     except RecursionError:
-        raise ConfigError(file, [Problem((), "is nested too deeply")], {}) from None
+        raise _too_deep(file) from None
+    if _is_deep(document):
+        raise _too_deep(file)
     return document, key_lines(text)
+
+
+def _too_deep(file: str) -> ConfigError:
+    return ConfigError(file, [Problem((), "is nested too deeply")], {})
+
+
+def _is_deep(document: object) -> bool:
+    """Whether there are more levels than MAX_DEPTH; goes through them without going down itself."""
+    level = [document]
+    for _ in range(MAX_DEPTH):
+        level = [item for each in level for item in _items(each)]
+        if not level:
+            return False
+    return True
+
+
+def _items(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 # For a file that lacks them, so that its other problems can be found.

@@ -1,8 +1,8 @@
 """Secrets: from files and from the environment, never from the configuration itself."""
 
 import os
-from pathlib import Path
 
+from rhi.daemon.config.files import read_file
 from rhi.model.wording import os_error_text
 
 # Longer than any key that is used, so that a wrong file is not read whole.
@@ -34,8 +34,7 @@ def read_secret(file: str | None, variable: str | None) -> bytes | None:
 
 def _read_file(file: str) -> bytes:
     try:
-        with Path(file).open("rb") as stream:
-            data = stream.read(MAX_SECRET_BYTES + 1)
+        data = read_file(file, MAX_SECRET_BYTES)
     except OSError as error:
         raise SecretError(f"secret in file {file}: {os_error_text(error)}") from None
     line, _, rest = data.partition(b"\n")

@@ -228,14 +228,7 @@ class Daemon:
             raise ReloadRefused("the daemon ends")
         plan = self.plan(setup, waiting)
         if not consent and self.needs_consent(plan):
-            text = (
-                f"{plan.withdrawals} of {plan.announced} announced routes would be withdrawn, and without "
-                f"consent at most {self.options.reload_limit} may be"
-            )
-            self.alarms.set("reload", f"refused: {text}")
-            self.history.add("reload", "", f"refused: {text}")
-            self.reloads["refused"] += 1
-            raise ReloadRefused(f"{text}; give consent if it is meant")
+            raise self._refused(plan)
         self.controller.forget_checks(set(self.setup.checks) - set(setup.checks))
         self.setup = setup
         self._take_options(setup.options or self.options)
@@ -249,6 +242,16 @@ class Daemon:
         self.history.add("reload", "", plan.summary())
         self.decide_soon()
         return plan
+
+    def _refused(self, plan: Plan) -> ReloadRefused:
+        text = (
+            f"{plan.withdrawals} of {plan.announced} announced routes would be withdrawn, and without "
+            f"consent at most {self.options.reload_limit} may be"
+        )
+        self.alarms.set("reload", f"refused: {text}")
+        self.history.add("reload", "", f"refused: {text}")
+        self.reloads["refused"] += 1
+        return ReloadRefused(f"{text}; give consent if it is meant")
 
     def _take_options(self, options: Options) -> None:
         self.options = options

@@ -218,6 +218,7 @@ def test_second_daemon_ends_before_it_begins_anything(
                 for where, sentence in (
                     (f'socket = "{house.socket}"', "another daemon answers there"),
                     (f'listen = "127.0.0.1:{other.getsockname()[1]}"\ntoken_env = "HOME"', "in use"),
+                    ('listen = "127.0.0.1:0"\ntoken_file = "/none"', "secret in file /none: No such file"),
                 ):
                     file.write_text(
                         f'router_id = "192.0.2.10"\nas_number = 65001\nallow_empty = true\n[api]\n{where}\n'

@@ -134,12 +134,7 @@ class Control:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def _listen_tcp(self, address: ListenAddress) -> None:
-        try:
-            token = read_secret(self._settings.token_file, self._settings.token_env)
-        except SecretError as error:
-            raise ControlError(f"api.listen: {error}") from None
-        if token is None:
-            raise ControlError("api.listen: needs token_file or token_env, so that not everybody may use it")
+        token = _token_of(self._settings)
         sock = _bind_tcp(address)
         self.listen_address = ListenAddress(address.address, sock.getsockname()[1])
         loop = asyncio.get_running_loop()
@@ -189,12 +184,23 @@ async def check_free(settings: ApiSettings) -> None:
     take the first one's addresses and state file for its own.
 
     Raises:
-        ControlError: somebody else listens there.
+        ControlError: somebody else listens there, or its token cannot be had.
     """
     if settings.listen is not None:
+        _token_of(settings)
         _bind_tcp(ListenAddress.parse(settings.listen)).close()
     if settings.socket is not None:
         await asyncio.get_running_loop().run_in_executor(None, _make_way, Path(settings.socket))
+
+
+def _token_of(settings: ApiSettings) -> bytes:
+    try:
+        token = read_secret(settings.token_file, settings.token_env)
+    except SecretError as error:
+        raise ControlError(f"api.listen: {error}") from None
+    if token is None:
+        raise ControlError("api.listen: needs token_file or token_env, so that not everybody may use it")
+    return token
 
 
 def _bind_tcp(address: ListenAddress) -> socket.socket:

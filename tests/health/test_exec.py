@@ -157,14 +157,19 @@ def test_exec_waits_with_the_next_process_until_the_last_one_has_gone() -> None:
     asyncio.run(main())
 
 
-def test_exec_does_not_wait_for_ever_for_a_process_that_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rhi.health.command.GONE_TIME", 0.01)
+@pytest.mark.parametrize(("longest", "timeout"), [(0.01, 60.0), (3600.0, 0.02)])
+def test_exec_does_not_wait_for_ever_for_a_process_that_stays(
+    monkeypatch: pytest.MonkeyPatch, longest: float, timeout: float
+) -> None:
+    """Nor until its own time-out, which would be a verdict."""
+    monkeypatch.setattr("rhi.health.command.GONE_TIME", longest)
 
     async def main() -> None:
         context = new_context()
         context.unreaped.add(4711)
         with pytest.raises(CannotTellError, match="process 4711 of an earlier probe"):
-            await ExecCheck(command=("/bin/true",)).probe(context)
+            async with asyncio.timeout(30):
+                await ExecCheck(command=("/bin/true",), interval=60, timeout=timeout).probe(context)
 
     asyncio.run(main())
 

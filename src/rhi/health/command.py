@@ -57,14 +57,18 @@ class Outcome:
             return f"ended by signal {-self.code}"
 
 
-async def run_command(argv: Sequence[str], environment: Mapping[str, str], context: Context) -> Outcome:
+async def run_command(
+    argv: Sequence[str], environment: Mapping[str, str], context: Context, timeout: float
+) -> Outcome:
     """Run a program to its end; cancelled, kill it and all it started.
+
+    `timeout` is the probe's, in seconds: an earlier program that has been killed may take half of it to go.
 
     Raises:
         CannotTellError: it cannot be started, or an earlier one of this check cannot be killed.
     """
     # Where the time-out is as long as the interval, the next probe begins as the last one is killed.
-    until = asyncio.get_running_loop().time() + GONE_TIME
+    until = asyncio.get_running_loop().time() + min(GONE_TIME, timeout / 2)
     while context.unreaped and asyncio.get_running_loop().time() < until:
         await asyncio.sleep(_LOOK_TIME)
     if context.unreaped:

@@ -29,7 +29,7 @@ class ExecCheck(Check):
 
     async def probe(self, context: Context) -> Result:
         """One run."""
-        outcome = await run_command(self.command, self.environment, context)
+        outcome = await run_command(self.command, self.environment, context, self.timeout)
         words = one_line(outcome.output.lstrip().partition(b"\n")[0], 150)
         detail = outcome.words + (f": {words}" if words else "")
         if outcome.code not in numbers(self.exit_codes):

@@ -46,7 +46,7 @@ class SystemdCheck(Check):
         """One question to the manager."""
         argv = ["systemctl", "show", "--no-pager", f"--property={','.join(_PROPERTIES)}", "--", self.unit]
         try:
-            outcome = await run_command(argv, {}, context)
+            outcome = await run_command(argv, {}, context, self.timeout)
         except asyncio.CancelledError:
             raise CannotTellError("systemd did not answer in time") from None
         lines = outcome.output.decode("utf-8", "replace").splitlines()

@@ -167,7 +167,7 @@ def test_peer_whose_acknowledgement_is_not_known_is_told_that_nothing_is_kept(
                 await announced(house, router, address(1), address(2))
 
                 def flush(timeout: float) -> Flushed:
-                    if timeout:
+                    if any(not each.state.is_end for each in house.daemon.controller.drains.all):
                         raise RuntimeError("takes too long")
                     return Flushed(behind={router.collector.host: "has yet to acknowledge 1 route"})
 
@@ -176,6 +176,39 @@ def test_peer_whose_acknowledgement_is_not_known_is_told_that_nothing_is_kept(
                 await house.until(lambda: router.told[-1].startswith("down: "))
 
                 assert "rhi ends (SIGTERM)" in router.told[-1]
+
+    run(main())
+
+
+@pytest.mark.parametrize("answer", [None, RuntimeError("no thread can be had")])
+def test_kept_services_stay_with_a_peer_that_has_yet_to_acknowledge_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Exception | None
+) -> None:
+    """Nothing was to leave, or nobody can tell who knows of it: that is no reason to end what is kept."""
+
+    async def main() -> None:
+        with Router(graceful_restart=60) as router:
+            others = {} if answer is None else {"web": OnExit.WITHDRAW}
+            setup = setup_for(router.collector, dns=OnExit.KEEP, **others)
+            async with running(tmp_path, setup, pace=QUICK) as house:
+                house.daemon.is_host_stopping = no
+                await announced(house, router, address(1))
+
+                def flush(timeout: float) -> Flushed:
+                    if answer is not None and all(
+                        each.state.is_end for each in house.daemon.controller.drains.all
+                    ):
+                        raise answer
+                    behind = {} if answer else {router.collector.host: "has not acknowledged 51 bytes"}
+                    return Flushed(behind=behind, peers=frozenset({router.collector.host}))
+
+                monkeypatch.setattr(house.daemon.pool, "flush", flush)
+                await house.daemon.leave("SIGTERM", TIME)
+                await house.until(lambda: router.told[-1:] != [] and router.told[-1].startswith("down: "))
+
+                assert "NOTIFICATION" not in router.told[-1]
+                told = " ".join(each.text for each in house.logged)
+                assert ("no thread can be had" in told) is (answer is not None)
 
     run(main())
 

@@ -284,11 +284,15 @@ class Daemon:
                 async with asyncio.timeout(max(0.0, deadline - self._loop.time() - RESERVE / 2)):
                     await hook(frozenset(kept))
             except Exception as error:  # a mistake of ours must not keep sessions from their end
-                self.history.add("end", "", f"something was not done at the end: {error!r}")
+                self._note_end(f"something was not done at the end: {error!r}")
         if kept:
-            for peer in await late_peers(self.controller, self.pool.flush) & self.setup.peers.keys():
+            late = await late_peers(self.controller, self.pool.flush, self._note_end)
+            for peer in late & self.setup.peers.keys():
                 self.pool.shut_down(peer, f"rhi ends ({reason})")
         await self.close(f"rhi ends ({reason})", keep_routes=bool(kept))
+
+    def _note_end(self, text: str) -> None:
+        self.history.add("end", "", text)
 
     async def close(self, message: str = "", *, keep_routes: bool = False) -> None:
         """End sessions and checks. The routes leave, unless peers keep them through graceful restart."""

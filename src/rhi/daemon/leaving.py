@@ -12,7 +12,6 @@ restarts.
 """
 
 import asyncio
-import contextlib
 import subprocess
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
@@ -72,19 +71,25 @@ async def lead_away(house: House, reason: str, time_left: float, is_host_stoppin
     return sorted(groups[OnExit.KEEP])
 
 
-async def late_peers(controller: Controller, flush: Callable[[float], Flushed]) -> set[str]:
-    """Peers that have not acknowledged what has left.
+async def late_peers(
+    controller: Controller, flush: Callable[[float], Flushed], note: Callable[[str], object]
+) -> set[str]:
+    """Peers that have not acknowledged what has left; none where nothing was to leave.
 
     The steps of drains tell of them as far as a comparison had ended by then, so the pool is asked once more.
+    `note` is told when it does not answer; then the steps are all that is known.
     """
-    behind: set[str] = set()
-    with contextlib.suppress(TimeoutError):
+    drains = [drain for drain in controller.drains.all if drain.target.kind is Kind.EXIT]
+    if not drains:
+        return set()
+    try:
         async with asyncio.timeout(ASK_TIME):
-            behind |= (await asyncio.get_running_loop().run_in_executor(None, flush, 0.0)).behind.keys()
-    return behind | {
+            return {*(await asyncio.get_running_loop().run_in_executor(None, flush, ASK_TIME / 2)).behind}
+    except Exception as error:  # a mistake of ours must not keep sessions from their end
+        note(f"who has acknowledged the withdrawals was not told: {error!r}")
+    return {
         peer
-        for drain in controller.drains.all
-        if drain.target.kind is Kind.EXIT
+        for drain in drains
         for step in drain.steps
         if step.state in (State.AGING, State.OVERDUE)
         for peer in step.behind

@@ -206,7 +206,7 @@ def test_kept_services_stay_with_a_peer_that_has_yet_to_acknowledge_them(
                 await house.daemon.leave("SIGTERM", TIME)
                 await house.until(lambda: router.told[-1:] != [] and router.told[-1].startswith("down: "))
 
-                assert "NOTIFICATION" not in router.told[-1]
+                assert "rhi ends" not in router.told[-1]
                 told = " ".join(each.text for each in house.logged)
                 assert ("no thread can be had" in told) is (answer is not None)
 

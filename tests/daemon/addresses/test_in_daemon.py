@@ -117,6 +117,8 @@ def test_daemon_remembers_its_addresses_in_the_state_file(tmp_path: Path) -> Non
         kernel.know()
         async with running(tmp_path) as house:
             await house.until(lambda: VIP in first.controller.reconciler.routes)
+            assert first.keeper is not None
+            first.keeper.file.release()  # a crash does
             again = FakeKernel([], keeps_marks=False)
             second = Daemon(setup(OWN), options, logged.append, open_kernel=again.open)
             again.know(Spot("lo", VIP))

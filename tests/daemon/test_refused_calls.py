@@ -86,6 +86,7 @@ def test_routes_that_a_mistake_kept_from_the_sessions_are_said_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "LOOK_AGAIN", 0.01)
+    monkeypatch.setattr("rhi.daemon.failed_calls.QUIET", 0.01)
     monkeypatch.setattr("rhi.net.intake.AFTER_FAILURE", 0.0)
 
     async def main() -> None:

@@ -117,7 +117,7 @@ EVENTS: list[tuple[Event, dict[str, Any]]] = [
     ),
     (
         CallFailed(peer=PEER, call="bring_up", reason="no"),
-        {"event": "call_failed", "call": "bring_up", "reason": "no"},
+        {"event": "call_failed", "call": "bring_up", "reason": "no", "internal": False},
     ),
     (CallRecovered(peer=PEER, call="bring_up"), {"event": "call_recovered", "call": "bring_up"}),
     (

@@ -56,7 +56,7 @@ def test_call_that_fails_by_a_mistake_is_contained_and_logged_with_its_place(
         assert not CarriedOut(told.append).run("bring_up", mistaken, "192.0.2.1")
 
     reason = "internal error: ZeroDivisionError('mistake')"
-    assert told == [CallFailed(peer="192.0.2.1", call="bring_up", reason=reason)]
+    assert told == [CallFailed(peer="192.0.2.1", call="bring_up", reason=reason, internal=True)]
     assert "in mistaken" in caplog.text
 
 

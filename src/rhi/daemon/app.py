@@ -32,6 +32,7 @@ from rhi.daemon.controller import Controller, Decided
 from rhi.daemon.decision.reconciler import Inputs
 from rhi.daemon.decision.spec import Verdict
 from rhi.daemon.drains.conductor import Conductor
+from rhi.daemon.failed_calls import FailedCalls
 from rhi.daemon.history import Entry, History
 from rhi.daemon.keeper import Keeper
 from rhi.daemon.leaving import RESERVE, is_host_stopping, late_peers, lead_away
@@ -43,7 +44,6 @@ from rhi.daemon.warm import is_forwarding_kept
 from rhi.health.checker import Report
 from rhi.health.runner import Runner
 from rhi.model.events import CallFailed, CallRecovered, Event, RoutesMissed, SessionDown, SessionUp
-from rhi.net.carried_out import CONFIGURE, ROUTES
 
 _log = logging.getLogger("rhi")
 
@@ -109,6 +109,7 @@ class Daemon:
         self.is_host_stopping = is_host_stopping
         self.history = History(lambda: datetime.now(UTC), log)
         self.alarms = Alarms(self.history)
+        self._failed_calls = FailedCalls(self.alarms, self._look_later)
         self.origins = Origins(self._note_origin)
         self.keeper = self._make_keeper(options.state_file)
         self._is_due = False
@@ -303,6 +304,7 @@ class Daemon:
             if handle is not None:
                 handle.cancel()
         self.conductor.close()
+        self._failed_calls.close()
         # first what others see, then what is only ours
         await self._loop.run_in_executor(None, self.pool.close, message, keep_routes)
         await self.runner.close()
@@ -346,7 +348,7 @@ class Daemon:
         self._decide()
         if self._look_again is None:
             self.alarms.set("decision", None)
-            self.alarms.set(f"sessions {ROUTES}", None)
+            self._failed_calls.said_again()
 
     def _bring_about(self) -> None:
         decided = self.controller.decide()
@@ -400,26 +402,11 @@ class Daemon:
         elif isinstance(event, RoutesMissed):
             self.origins.peer_down(event.peer)
         elif isinstance(event, CallFailed | CallRecovered):
-            self._note_call(event)
+            self._failed_calls.take_event(event)
         self.conductor.take_event(event)
         self._look.take_event(event)
         for tell in self.on_event:
             tell(event)
-
-    def _note_call(self, event: CallFailed | CallRecovered) -> None:
-        """What we have told the sessions could not be done, or can be again."""
-        subject = f"sessions {event.call} {event.peer}".rstrip()
-        if event.call == ROUTES:
-            # which ones is not known: all are said again, and until then nothing is well
-            if isinstance(event, CallFailed):
-                self.alarms.set(subject, f"{event.reason}; what peers are told may be out of date")
-                self._look_later()
-        elif isinstance(event, CallRecovered):
-            self.alarms.set(subject, None)
-        elif event.call == CONFIGURE:
-            self.alarms.set(subject, f"peers stay as they were: {event.reason}; rhi reload tries again")
-        else:
-            self.alarms.set(subject, event.reason)
 
 
 class _Relay(rhi.Observer):

@@ -212,12 +212,15 @@ class CallFailed(Event):
 
     Attributes:
         call: the method; `routes` for those that change routes.
-        reason: one sentence. When the kernel has refused a `configure`, the peers are those from before.
+        reason: one sentence.
+        internal: it is a mistake of rhi, and how much of the call was done is not known. Otherwise the kernel
+            has refused it, and nothing is changed.
     """
 
     peer: str = ""
     call: str
     reason: str
+    internal: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,10 +31,10 @@ class CarriedOut:
             call()
         except SocketOptionError as error:
             # the kernel's word on what the user asked for, in one sentence
-            reason = error.strerror or str(error)
+            reason, internal = error.strerror or str(error), False
             log.error("%s: %s; nothing is changed", name, reason)
         except Exception as error:  # a mistake of ours must not pass unseen
-            reason = f"internal error: {error!r}"
+            reason, internal = f"internal error: {error!r}", True
             log.exception("%s has failed", name)
         else:
             if (name, peer) in self._failed:
@@ -42,5 +42,5 @@ class CarriedOut:
                 self._deliver(CallRecovered(peer=peer, call=name))
             return True
         self._failed.add((name, peer))
-        self._deliver(CallFailed(peer=peer, call=name, reason=reason))
+        self._deliver(CallFailed(peer=peer, call=name, reason=reason, internal=internal))
         return False

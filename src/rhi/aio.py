@@ -131,6 +131,10 @@ class Pool(PoolMethods):
         """A copy of each session's state, by the name of its peer."""
         return self._driver.status()
 
+    def parameters(self) -> dict[str, Parameters]:
+        """What the session of each configured peer goes by now, by its name; see `rhi.Pool.parameters`."""
+        return self._driver.parameters()
+
     @property
     def listen_addresses(self) -> list[ListenAddress]:
         """Where connections are accepted, with the ports that were asked for as 0."""

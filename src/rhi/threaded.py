@@ -215,6 +215,17 @@ class Pool(PoolMethods):
         found = self._thread.ask(answer, None)
         return dict(self._last_status or self._lost(_ENDING)) if found is None else found
 
+    def parameters(self) -> dict[str, Parameters]:
+        """What the session of each configured peer goes by now; none after `close`.
+
+        Other than what `configure` was told where that waits for a new session, or has been refused.
+        """
+
+        async def answer() -> dict[str, Parameters]:
+            return self._driver.parameters()
+
+        return self._thread.ask(answer, {})
+
     @property
     def listen_addresses(self) -> list[ListenAddress]:
         """Where connections are accepted, with the ports that were asked for as 0."""

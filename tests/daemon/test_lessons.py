@@ -83,7 +83,7 @@ def test_lesson_21_med_of_a_reload_is_on_the_wire_and_shown_as_it_was_sent(tmp_p
         async with site(tmp_path, *numbered(1)) as here:
             for med in (100, 0):
                 worse = setup_for(here.router, service("s0", address(0), attributes=PathAttributes(med=med)))
-                here.house.daemon.reload(worse)
+                await here.house.daemon.reload(worse)
 
                 has_it = functools.partial(has_med, med=med)
                 assert await asyncio.to_thread(here.router.wait_for, has_it, PATIENCE)
@@ -126,7 +126,7 @@ def test_lesson_38_reload_leaves_one_checker_for_each_check(tmp_path: Path) -> N
             rounds: list[float] = []
             for interval in (0.06, 0.07, 0.08):
                 checks = {"s0": SwitchCheck(switch="s0", interval=interval)}
-                daemon.reload(replace(daemon.setup, checks=checks))
+                await daemon.reload(replace(daemon.setup, checks=checks))
             daemon.on_report.append(lambda report: rounds.append(report.finished))
             await here.house.until(lambda: len(rounds) >= 4)
 
@@ -157,7 +157,7 @@ def test_lesson_39_new_service_touches_neither_sessions_nor_other_routes(tmp_pat
                 await house.until(lambda: len(announced(heard)) >= 2)
                 before = len(heard)
 
-                house.daemon.reload(setup_for(router, *numbered(3)))
+                await house.daemon.reload(setup_for(router, *numbered(3)))
                 await house.until(lambda: len(announced(heard)) >= 3)
 
                 since = heard[before:]

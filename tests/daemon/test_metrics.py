@@ -116,7 +116,7 @@ def test_metrics_of_checks_that_are_gone_are_gone(tmp_path: Path) -> None:
     async def main() -> None:
         async with running(tmp_path) as house:
             await house.decided()
-            house.daemon.reload(make_setup(service("web", address(2))), consent=True)
+            await house.daemon.reload(make_setup(service("web", address(2))), consent=True)
 
             found = await scrape(house)
 

@@ -170,12 +170,12 @@ def test_lesson_49_file_that_shrinks_everything_is_refused(tmp_path: Path) -> No
             smaller = setup_for(here.router, *numbered(2))
 
             with pytest.raises(ReloadRefused, match="4 of 6 announced routes would be withdrawn"):
-                here.house.daemon.reload(smaller)
+                await here.house.daemon.reload(smaller)
             await here.announced(*range(6))
             (alarm,) = here.house.daemon.alarms.all
             assert alarm.subject == "reload"
 
-            here.house.daemon.reload(smaller, consent=True)
+            await here.house.daemon.reload(smaller, consent=True)
             await here.announced(0, 1)
             assert here.house.daemon.alarms.all == []
 
@@ -227,7 +227,7 @@ def test_lesson_50_checks_that_have_no_answer_withdraw_nothing(tmp_path: Path) -
             asked = here.house.daemon.setup
             for name in unknown:
                 here.house.daemon.controller.forget_checks({name})
-            here.house.daemon.reload(replace(asked, checks=unknown))
+            await here.house.daemon.reload(replace(asked, checks=unknown))
             await here.house.until(lambda: here.house.daemon.reloads["applied"] == 1)
 
             await here.announced(0, 1, 2)

@@ -85,14 +85,6 @@ def test_plan_tells_sessions_by_what_becomes_of_them() -> None:
     assert "! peer c: hold_time (needs a new session)" in made.lines()
 
 
-def test_plan_tells_sessions_that_wait_since_an_earlier_reload() -> None:
-    same = of(peers=dict.fromkeys(["a", "b"], Parameters(as_number=1)))
-
-    made = make_plan(same, same, Reconciler(same.specs), Inputs(verdicts={}), 0.0, {"b": ("hold_time",)})
-
-    assert made.lines() == ["! peer b: hold_time (needs a new session)"]
-
-
 def test_plan_tells_what_counts_after_a_restart_only() -> None:
     before = of()
     after = replace(before, listen=("127.0.0.1:1790",))

@@ -37,15 +37,21 @@ def alarms(house: House) -> dict[str, str]:
     return {each.subject: each.text for each in house.daemon.alarms.all}
 
 
+async def refusing(house: House, monkeypatch: pytest.MonkeyPatch) -> Kernel:
+    """A kernel that has refused `OTHERS`."""
+    await house.decided()
+    kernel = Kernel(house, monkeypatch, "configure", SocketOptionError(12, REFUSAL))
+    await house.daemon.reload(OTHERS)
+    await house.until(lambda: "sessions configure" in alarms(house))
+    return kernel
+
+
 def test_peers_that_the_kernel_refuses_are_an_alarm_until_a_reload_has_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def main() -> None:
         async with running(tmp_path, PEERS) as house:
-            await house.decided()
-            kernel = Kernel(house, monkeypatch, "configure", SocketOptionError(12, REFUSAL))
-            house.daemon.reload(OTHERS)
-            await house.until(lambda: "sessions configure" in alarms(house))
+            kernel = await refusing(house, monkeypatch)
 
             text = f"peers stay as they were: {REFUSAL}; rhi reload tries again"
             _, found = await house.ask("GET", "/v1/alarms")
@@ -58,12 +64,29 @@ def test_peers_that_the_kernel_refuses_are_an_alarm_until_a_reload_has_them(
             assert "rhi_alarms 1.0" in metrics
 
             kernel.is_full = False
-            house.daemon.reload(OTHERS)
+            await house.daemon.reload(OTHERS)
             await house.until(lambda: not house.daemon.alarms.all)
             assert list(house.daemon.pool.status()) == ["127.0.0.9", "127.0.0.10"]
 
             monkeypatch.setattr(house.daemon.pool, "configure", pytest.fail)
-            house.daemon.reload(OTHERS)
+            await house.daemon.reload(OTHERS)
+
+    run(main())
+
+
+def test_plan_and_reload_tell_peers_that_the_kernel_has_refused_until_it_takes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        async with running(tmp_path, PEERS) as house:
+            kernel = await refusing(house, monkeypatch)
+            comes = ["+ peer 127.0.0.10"]
+            assert (await house.daemon.plan(OTHERS)).lines() == comes
+            assert (await house.daemon.plan(PEERS)).lines() == []
+
+            kernel.is_full = False
+            assert (await house.daemon.reload(OTHERS)).lines() == comes
+            assert (await house.daemon.plan(OTHERS)).lines() == []
 
     run(main())
 
@@ -74,8 +97,8 @@ def test_peers_that_the_kernel_takes_are_told_once(tmp_path: Path, monkeypatch: 
             await house.decided()
             told: list[object] = []
             monkeypatch.setattr(house.daemon.pool, "configure", lambda *peers, **more: told.append(peers))
-            house.daemon.reload(OTHERS)
-            house.daemon.reload(OTHERS)
+            await house.daemon.reload(OTHERS)
+            await house.daemon.reload(OTHERS)
 
             assert len(told) == 1
 

@@ -48,6 +48,25 @@ def test_reload_waits_for_one_over_the_api(tmp_path: Path) -> None:
     run(main())
 
 
+def test_reload_by_a_signal_names_the_sessions_that_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peers = {"192.0.2.9": rhi.Parameters(as_number=65001, passive=True)}
+    setup = make_setup(service("web", address(1)), peers=peers)
+    before = {"192.0.2.9": replace(peers["192.0.2.9"], hold_time=30)}
+    monkeypatch.setattr(serve, "read", lambda file: (None, setup))
+
+    async def main() -> None:
+        async with running(tmp_path, setup) as house:
+            monkeypatch.setattr(house.daemon.pool, "parameters", lambda: before)
+            await serve.reload(house.daemon, "rhi.toml")
+
+            told = [entry.text for entry in house.logged if entry.kind == "reload"]
+            assert told == ["! peer 192.0.2.9: hold_time (needs a new session)"]
+
+    run(main())
+
+
 def test_reload_that_fails_by_a_mistake_of_ours_is_an_alarm_and_not_the_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,12 +126,12 @@ def test_reload_takes_over_the_options_that_need_no_restart(tmp_path: Path) -> N
             house.daemon.on_options.append(lambda changed: told.append(changed.stop_time))
             await house.decided()
 
-            house.daemon.reload(replace(SETUP, options=options))
+            await house.daemon.reload(replace(SETUP, options=options))
 
             assert told == [99.0]
             assert house.daemon.controller.pace.wait == 77.0
             with pytest.raises(ReloadRefused, match="at most 0 may be; give consent"):
-                house.daemon.reload(make_setup())
+                await house.daemon.reload(make_setup())
 
     run(main())
 
@@ -133,10 +152,10 @@ def test_no_reload_once_the_end_has_begun(tmp_path: Path) -> None:
 def test_never_last_that_comes_with_a_reload_raises_an_alarm_until_it_goes(tmp_path: Path) -> None:
     async def main() -> None:
         async with running(tmp_path) as house:
-            house.daemon.reload(make_setup(service("dns", address(1), never_last=True)), consent=True)
+            await house.daemon.reload(make_setup(service("dns", address(1), never_last=True)), consent=True)
             found = [alarm.subject for alarm in house.daemon.alarms.all]
 
-            house.daemon.reload(SETUP, consent=True)
+            await house.daemon.reload(SETUP, consent=True)
 
             assert found == ["never_last"]
             assert house.daemon.alarms.all == []
@@ -182,7 +201,7 @@ def test_history_of_a_large_reload_stays_small(tmp_path: Path) -> None:
         async with running(tmp_path, many) as house:
             await house.decided()
 
-            plan = house.daemon.reload(make_setup(service("web", address(1))), consent=True)
+            plan = await house.daemon.reload(make_setup(service("web", address(1))), consent=True)
 
             (text,) = [entry.text for entry in house.logged if entry.kind == "reload"]
             assert len(plan.lines()) > 200

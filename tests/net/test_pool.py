@@ -56,11 +56,14 @@ def test_configure_of_a_session_field_waits_and_is_listed() -> None:
         wanted = ("as_number", "hold_time")
         wait_until(lambda: pool.status()[listener.host].pending_changes == wanted, "pending changes")
         assert is_up(pool, listener.host)
+        assert pool.parameters() == {listener.host: listener.parameters()}
         first.close()
         listener.accept().establish()
         wait_until(lambda: is_up(pool, listener.host, 2), "second session")
         status = pool.status()[listener.host]
         assert (status.local_asn, status.hold_time, status.pending_changes) == (65009, 30, ())
+        assert pool.parameters()[listener.host].hold_time == 30
+    assert pool.parameters() == {}
 
 
 def test_configure_with_allow_reset_ends_the_session_and_it_comes_back() -> None:

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -37,13 +37,14 @@ from rhi.daemon.history import Entry, History
 from rhi.daemon.keeper import Keeper
 from rhi.daemon.leaving import RESERVE, is_host_stopping, late_peers, lead_away
 from rhi.daemon.origins import Origins, is_ours
-from rhi.daemon.plan import NOTHING_WAITS, Plan, make_plan
+from rhi.daemon.plan import Plan, make_plan
 from rhi.daemon.policies import OnExit
 from rhi.daemon.state import Clocks, StateFile
 from rhi.daemon.warm import is_forwarding_kept
 from rhi.health.checker import Report
 from rhi.health.runner import Runner
 from rhi.model.events import CallFailed, CallRecovered, Event, RoutesMissed, SessionDown, SessionUp
+from rhi.net.peer_map import parse_peers
 
 _log = logging.getLogger("rhi")
 
@@ -199,35 +200,35 @@ class Daemon:
             self._is_due = True
             self._loop.call_soon(self._decide)
 
-    def plan(self, setup: Setup, waiting: Mapping[str, Iterable[str]] = NOTHING_WAITS) -> Plan:
-        """What going over to `setup` would change; `waiting` is what peers' status calls pending changes."""
+    async def plan(self, setup: Setup) -> Plan:
+        """What going over to `setup` would change.
+
+        Peers are compared with what their sessions have now: something may wait for a new session, or have
+        been refused. A thread asks for it, as the sessions have their own.
+        """
+        sessions = await asyncio.to_thread(self.pool.parameters)
+        wanted = dict(parse_peers(self.controller.drains.parameters(setup.peers)).values())
         inputs = replace(self.inputs, presence=self.addresses.foresee(setup.addresses))
-        reconciler, now = self.controller.reconciler, self._loop.time()
-        return make_plan(self.setup, setup, reconciler, inputs, now, waiting)
+        before, after = replace(self.setup, peers=sessions), replace(setup, peers=wanted)
+        return make_plan(before, after, self.controller.reconciler, inputs, self._loop.time())
 
     def needs_consent(self, plan: Plan) -> bool:
         """Whether more routes would leave than a reload may take away by itself."""
         return plan.exceeds(self.options.reload_limit)
 
-    def reload(
-        self,
-        setup: Setup,
-        *,
-        consent: bool = False,
-        waiting: Mapping[str, Iterable[str]] = NOTHING_WAITS,
-    ) -> Plan:
+    async def reload(self, setup: Setup, *, consent: bool = False) -> Plan:
         """Go over to another configuration; returns what that changes.
 
         Without consent sessions that would have to be reset keep their parameters until they end by
-        themselves. `waiting` as in `plan`.
+        themselves. `reloading` is to be held.
 
         Raises:
             ReloadRefused: more routes would leave than `reload_limit` allows, and there is no consent; or the
                 end has begun.
         """
+        plan = await self.plan(setup)
         if self._is_leaving:
             raise ReloadRefused("the daemon ends")
-        plan = self.plan(setup, waiting)
         if not consent and self.needs_consent(plan):
             raise self._refused(plan)
         self.controller.forget_checks(set(self.setup.checks) - set(setup.checks))

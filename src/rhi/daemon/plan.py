@@ -1,6 +1,6 @@
 """What another configuration would change, route by route and session by session, before it does."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -16,7 +16,6 @@ from rhi.model.sent import address_order
 SHOWN: Final = 20
 # Given only when the daemon starts.
 _FIXED: Final = ("router_id", "listen", "dynamic_peers")
-NOTHING_WAITS: Final[Mapping[str, Iterable[str]]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,17 +117,10 @@ class Plan:
 _ACTIONS: Final = {"+": "add", "-": "remove", "~": "change"}
 
 
-def make_plan(
-    before: Setup,
-    after: Setup,
-    reconciler: Reconciler,
-    inputs: Inputs,
-    now: float,
-    waiting: Mapping[str, Iterable[str]] = NOTHING_WAITS,
-) -> Plan:
+def make_plan(before: Setup, after: Setup, reconciler: Reconciler, inputs: Inputs, now: float) -> Plan:
     """What going from one setup to another would do; `reconciler` stays as it is.
 
-    `waiting` has the fields of each peer that an earlier reload has left to the next session.
+    Peers of `before` are those that have sessions, each with what its session goes by.
     """
     trial = reconciler.copy()
     announced = len(trial.routes)
@@ -138,7 +130,7 @@ def make_plan(
     return Plan(
         routes=tuple(sorted(outcome.changes, key=lambda change: address_order(change.prefix))),
         undecided=tuple(name for name, each in trial.standings.items() if not each.is_known),
-        sessions=_sessions(before.peers, after.peers, waiting),
+        sessions=_sessions(before.peers, after.peers),
         checks=_checks(before.checks, after.checks),
         options=_options(before, after),
         restart=_restart(before, after),
@@ -159,13 +151,11 @@ def _is_kept(check: str, before: Setup, after: Setup) -> bool:
     return one is not None and other is not None and (one == other or one.asks_the_same(other))
 
 
-def _sessions(
-    before: Mapping[str, Parameters], after: Mapping[str, Parameters], waiting: Mapping[str, Iterable[str]]
-) -> tuple[SessionPlan, ...]:
+def _sessions(before: Mapping[str, Parameters], after: Mapping[str, Parameters]) -> tuple[SessionPlan, ...]:
     found = [SessionPlan(peer=name, action="remove") for name in before if name not in after]
     found += [SessionPlan(peer=name, action="add") for name in after if name not in before]
     for name in after.keys() & before.keys():
-        fields = before[name].changed_fields(after[name]) | set(waiting.get(name, ()))
+        fields = before[name].changed_fields(after[name])
         if fields:
             action = "change" if SESSION_FIELDS.isdisjoint(fields) else "reset"
             found.append(SessionPlan(peer=name, action=action, fields=tuple(sorted(fields))))

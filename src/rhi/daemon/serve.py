@@ -116,7 +116,7 @@ async def reload(daemon: Daemon, file: str) -> None:
             daemon.reload_failed("; ".join(error.problems))
             return
         with contextlib.suppress(ReloadRefused):  # the alarm says it
-            daemon.reload(setup)
+            await daemon.reload(setup)
 
 
 async def _reload_when(

@@ -219,6 +219,10 @@ class PoolDriver:
         """Status by the names of the peers."""
         return {session.name: session.status() for session in self._all_sessions()}
 
+    def parameters(self) -> dict[str, Parameters]:
+        """What the session of each configured peer goes by, by the names of the peers."""
+        return {session.name: session.peer.parameters for session in self._sessions.values()}
+
     def defer_end_of_rib(self, seconds: float) -> None:
         """Tell no peer End-of-RIB before `mark_complete`, or until so many seconds are over."""
         self._table.is_complete = False

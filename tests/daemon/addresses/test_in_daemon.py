@@ -140,10 +140,10 @@ def test_plan_knows_which_addresses_are_not_there(tmp_path: Path) -> None:
             kernel.know()
             await house.until(lambda: VIP in house.daemon.controller.reconciler.routes)
             other = replace(setup(OWN, *two), addresses={VIP: OWN, to_prefix(address(2)): CHECK})
-            assert house.daemon.plan(other).routes == ()
+            assert (await house.daemon.plan(other)).routes == ()
 
             kernel.add(Spot("eth0", to_prefix(address(2))))
-            assert [str(each.prefix) for each in house.daemon.plan(other).routes] == [address(2)]
+            assert [str(each.prefix) for each in (await house.daemon.plan(other)).routes] == [address(2)]
 
     run(main())
 

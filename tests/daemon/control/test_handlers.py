@@ -391,12 +391,27 @@ def test_plan_and_reload_tell_what_an_earlier_reload_has_left_to_the_next_sessio
     async def main() -> None:
         peers = {"192.0.2.9": rhi.Parameters(as_number=65001, passive=True)}
         async with running(tmp_path, make_setup(service("web", address(1)), peers=peers)) as house:
-            status = replace(house.daemon.pool.status()["192.0.2.9"], pending_changes=("hold_time",))
-            monkeypatch.setattr(house.daemon.pool, "status", lambda: {"192.0.2.9": status})
+            before = {"192.0.2.9": replace(peers["192.0.2.9"], hold_time=30)}
+            monkeypatch.setattr(house.daemon.pool, "parameters", lambda: before)
             waits = ["! peer 192.0.2.9: hold_time (needs a new session)"]
 
             assert (await ask(house, "POST", "/v1/plan"))["lines"] == waits
             assert (await ask(house, "POST", "/v1/reload", {"consent": True}))["lines"] == waits
+
+            house.file = make_setup(service("web", address(1)), peers=before)
+            assert (await ask(house, "POST", "/v1/plan"))["lines"] == []
+
+    run(main())
+
+
+def test_plan_compares_peers_that_drain_or_are_interfaces_as_their_sessions_have_them(tmp_path: Path) -> None:
+    async def main() -> None:
+        peers = dict.fromkeys(["192.0.2.9", "rhi-none0"], rhi.Parameters(as_number=65001, passive=True))
+        async with running(tmp_path, make_setup(service("web", address(1)), peers=peers)) as house:
+            await ask(house, "PUT", "/v1/drains/peer/192.0.2.9", {})
+            await house.until(lambda: house.daemon.pool.parameters()["192.0.2.9"].graceful_shutdown)
+
+            assert (await ask(house, "POST", "/v1/plan"))["lines"] == []
 
     run(main())
 

@@ -225,7 +225,7 @@ async def plan(desk: Desk, call: Call) -> PlanView:
                 setup = await desk.in_thread(lambda: setup_of(document, running))
         except (ConfigError, BuildError) as error:
             raise _unusable(error) from None
-        planned = desk.daemon.plan(setup, await _waiting(desk))
+        planned = await desk.daemon.plan(setup)
         return show_plan(planned, needs_consent=desk.daemon.needs_consent(planned))
 
 
@@ -240,8 +240,7 @@ async def reload(desk: Desk, call: Call) -> PlanView:
             desk.daemon.reload_failed(str(refused))
             raise refused from None
         try:
-            waiting = await _waiting(desk)
-            done = desk.daemon.reload(setup, consent=body.consent, waiting=waiting)
+            done = await desk.daemon.reload(setup, consent=body.consent)
         except ReloadRefused as error:
             raise Refused(409, str(error)) from None
         return show_plan(done, needs_consent=desk.daemon.needs_consent(done))
@@ -249,11 +248,6 @@ async def reload(desk: Desk, call: Call) -> PlanView:
 
 async def metrics(desk: Desk, call: Call) -> str:
     return await desk.metrics()
-
-
-async def _waiting(desk: Desk) -> dict[str, tuple[str, ...]]:
-    """What earlier reloads have left to the next session of each peer."""
-    return {peer: status.pending_changes for peer, status in (await desk.statuses()).items()}
 
 
 async def _read_setup(desk: Desk) -> Setup:

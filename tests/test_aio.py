@@ -69,7 +69,9 @@ def test_pool_in_a_program_with_a_loop_of_its_own() -> None:
                 pool.withdraw("203.0.113.1")
                 assert await pool.flush()
                 pool.replace(["203.0.113.3"])
-                pool.configure({"127.0.0.1": to(collector, med=9)})
+                pool.configure({"127.0.0.1": to(collector, med=9, hold_time=30)})
+                assert pool.parameters() == {"127.0.0.1": to(collector, med=9)}
+                assert collector.parameters() == {}  # its peer is a dynamic one
                 assert await pool.flush()
                 assert pool.status()["127.0.0.1"].adj_rib_out == ["203.0.113.3"]
             assert told.has(SessionUp)

@@ -132,7 +132,10 @@ class Pool(PoolMethods):
         return self._driver.status()
 
     def parameters(self) -> dict[str, Parameters]:
-        """What the session of each configured peer goes by now, by its name; see `rhi.Pool.parameters`."""
+        """What the session of each configured peer goes by, or went by at the end, by the peer's name.
+
+        Other than what `configure` was told where that waits for a new session.
+        """
         return self._driver.parameters()
 
     @property

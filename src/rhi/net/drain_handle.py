@@ -7,6 +7,7 @@ There are no locks here: a thread that waits may be interrupted by a signal hand
 thread, and that must not wait for the first.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from queue import Empty, SimpleQueue
@@ -47,7 +48,8 @@ class Drain(DrainRecord):
         ended: SimpleQueue[None] = SimpleQueue()
         self._waiting.append(ended)
         try:
-            if self.result is None:
+            # while the interpreter ends no thread is left that would go on with it
+            if self.result is None and not sys.is_finalizing():
                 ended.get(timeout=None if timeout is None else min(max(0.0, timeout), TIMEOUT_MAX))
         except Empty:
             pass

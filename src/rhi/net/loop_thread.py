@@ -5,7 +5,8 @@
     ask             <-- answer ---
 
 What is asked for once the loop has ended is refused, and what waits for an answer then is given up: no thread
-waits for one that is gone. The lock is re-entrant, since a signal handler may come in between anywhere.
+waits for one that is gone. The lock is re-entrant, since a signal handler may come in between anywhere. While
+the interpreter ends, it lets no other thread run: nobody would answer, and who holds the lock then keeps it.
 """
 
 import asyncio
@@ -62,8 +63,10 @@ class LoopThread:
 
     def call_soon(self, call: Callable[[], object]) -> bool:
         """Have something called there; false when it has ended."""
+        if sys.is_finalizing():
+            return False
         with self._lock:
-            if self._is_over:
+            if self._is_closed:
                 return False
             self.loop.call_soon_threadsafe(call)
             return True
@@ -86,8 +89,10 @@ class LoopThread:
             if not answer.cancelled():
                 self.begin(run())
 
+        if sys.is_finalizing():
+            return otherwise
         with self._lock:
-            if self._is_over:
+            if self._is_closed:
                 return otherwise
             self._answers.add(answer)
             self.loop.call_soon_threadsafe(begin)
@@ -104,11 +109,6 @@ class LoopThread:
         task = self.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    @property
-    def _is_over(self) -> bool:
-        """Closed; or the interpreter is ending, and lets no other thread run: nobody would answer."""
-        return self._is_closed or sys.is_finalizing()
 
     def _run(self) -> None:
         with self._lock:

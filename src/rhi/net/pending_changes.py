@@ -1,9 +1,11 @@
 """Changes of routes on their way from the program's threads to the one that has the table.
 
 What has been noted but not taken over is bounded by the number of different routes, since a later change of a
-route replaces an earlier one.
+route replaces an earlier one. While the interpreter ends nothing is noted any more: a thread that will never
+run again may hold the lock.
 """
 
+from sys import is_finalizing
 from threading import RLock
 
 from rhi.model.attributes import PathAttributes
@@ -21,11 +23,15 @@ class PendingChanges:
 
     def put(self, prefix: Prefix, attributes: PathAttributes | None) -> None:
         """Announce, or withdraw without attributes."""
+        if is_finalizing():
+            return
         with self._lock:
             self._single[prefix] = attributes
 
     def replace(self, routes: RouteSet) -> None:
         """The whole set; changes noted before do not count any more."""
+        if is_finalizing():
+            return
         with self._lock:
             self._whole = routes
             self._single = {}

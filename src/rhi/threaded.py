@@ -23,7 +23,7 @@ from weakref import WeakSet
 
 from rhi.model.attributes import PathAttributes
 from rhi.model.drain import DrainStep
-from rhi.model.events import Event
+from rhi.model.events import Event, PeerRemoved
 from rhi.model.observer import Observer
 from rhi.model.parameters import Parameters
 from rhi.model.prefix import IPAddress, Prefix, PrefixLike
@@ -58,6 +58,7 @@ CLOSE_WAIT: Final = 2.0
 # `last_error` where the I/O thread is not, or runs no more.
 _FORKED: Final = "Not in this process, but in the one that it was forked from"
 _ENDING: Final = "The program is ending"
+_ENDED: Final = "The I/O thread has ended"
 
 
 class Pool(PoolMethods):
@@ -192,11 +193,16 @@ class Pool(PoolMethods):
         drain = Drain(plan, self._thread.call_soon)
 
         async def run() -> None:
-            await self._intake.catch_up()
             try:
+                await self._intake.catch_up()
                 drained = await drain.run(self._driver)
+            except Exception as error:  # a mistake of ours must not pass unseen
+                self._carried_out.failed("drain", error)
+                return
             finally:
                 self._drains.pop(drain, None)
+                drain.end(DrainStep.SUPERSEDED)  # does nothing when it has ended
+            self._carried_out.worked("drain")
             if close and drained.outcome is DrainStep.DONE:
                 self._stop("", False)
 
@@ -213,7 +219,9 @@ class Pool(PoolMethods):
             return self._driver.status()
 
         found = self._thread.ask(answer, None)
-        return dict(self._last_status or self._lost(_ENDING)) if found is None else found
+        if found is not None:
+            return found
+        return dict(self._last_status or self._lost(_ENDING if sys.is_finalizing() else _ENDED))
 
     def parameters(self) -> dict[str, Parameters]:
         """What the session of each configured peer goes by now; none after `close`.
@@ -318,8 +326,11 @@ class Pool(PoolMethods):
         self, name: str, call: Callable[[], object], peer: PeerAddress | PeerInterface | None = None
     ) -> None:
         """Have the I/O thread do it, and observers learn what goes wrong."""
-        text = "" if peer is None else str(peer)
-        self._thread.call_soon(lambda: self._carried_out.run(name, call, text))
+
+        def run() -> None:
+            self._carried_out.run(name, call, "" if peer is None else self._driver.name_of(peer))
+
+        self._thread.call_soon(run)
 
     # In the I/O thread
 
@@ -354,6 +365,8 @@ class Pool(PoolMethods):
             drain.end(DrainStep.SUPERSEDED)
 
     def _deliver(self, event: Event, parameters: Parameters | None) -> None:
+        if parameters is not None and isinstance(event, PeerRemoved):
+            self._carried_out.forget(event.peer)
         if self._dispatcher is not None:
             self._dispatcher.put(event, parameters)
 

@@ -8,6 +8,7 @@ import pytest
 
 from rhi.daemon import app
 from rhi.errors import SocketOptionError
+from rhi.model.events import CallFailed, PeerRemoved
 from rhi.model.prefix import to_prefix
 from tests.daemon.control.house import SETUP, House, run, running, with_peer
 from tests.daemon.decision.build import address
@@ -87,6 +88,18 @@ def test_plan_and_reload_tell_peers_that_the_kernel_has_refused_until_it_takes_t
             kernel.is_full = False
             assert (await house.daemon.reload(OTHERS)).lines() == comes
             assert (await house.daemon.plan(OTHERS)).lines() == []
+
+    run(main())
+
+
+def test_call_about_a_peer_is_an_alarm_until_the_peer_leaves(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path, PEERS) as house:
+            for peer in "127.0.0.9", "127.0.0.90":
+                house.daemon.take_event(CallFailed(peer=peer, call="bring_up", reason="no", internal=True))
+            house.daemon.take_event(PeerRemoved(peer="127.0.0.9"))
+
+            assert alarms(house) == {"sessions bring_up 127.0.0.90": "no"}
 
     run(main())
 

@@ -72,3 +72,15 @@ def test_call_about_one_peer_says_nothing_of_another() -> None:
 
     calls.run("bring_up", works, "192.0.2.1")
     assert told == [CallRecovered(peer="192.0.2.1", call="bring_up")]
+
+
+def test_peer_that_has_left_is_forgotten_and_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[Event] = []
+    calls = CarriedOut(told.append)
+    calls.run("bring_up", mistaken, "192.0.2.1")
+    assert caplog.messages == ["bring_up of 192.0.2.1 has failed"]
+    told.clear()
+
+    calls.forget("192.0.2.1")
+    calls.run("bring_up", works, "192.0.2.1")
+    assert told == []

@@ -64,7 +64,7 @@ class SlotIndex:
 
     # hot: bench B2, B8
     def put_missing(self, keys: Sequence[Key], slots: Sequence[int]) -> list[int]:
-        """Give the keys that have none the slots beside them; returns the slots of all."""
+        """Give the keys that have none, at least one in all, the slots beside them; the slots of all."""
         layer = self._open(len(keys))
         others = self._others_with(keys) if len(self._layers) > 1 else []
         layer.rise(max(keys))

@@ -43,7 +43,15 @@ from rhi.daemon.state import Clocks, StateFile
 from rhi.daemon.warm import is_forwarding_kept
 from rhi.health.checker import Report
 from rhi.health.runner import Runner
-from rhi.model.events import CallFailed, CallRecovered, Event, RoutesMissed, SessionDown, SessionUp
+from rhi.model.events import (
+    CallFailed,
+    CallRecovered,
+    Event,
+    PeerRemoved,
+    RoutesMissed,
+    SessionDown,
+    SessionUp,
+)
 from rhi.net.peer_map import parse_peers
 
 _log = logging.getLogger("rhi")
@@ -402,6 +410,8 @@ class Daemon:
             self.origins.peer_down(event.peer)
         elif isinstance(event, RoutesMissed):
             self.origins.peer_down(event.peer)
+        elif isinstance(event, PeerRemoved):
+            self._failed_calls.forget(event.peer)
         elif isinstance(event, CallFailed | CallRecovered):
             self._failed_calls.take_event(event)
         self.conductor.take_event(event)

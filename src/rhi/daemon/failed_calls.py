@@ -44,6 +44,12 @@ class FailedCalls:
         else:
             self._alarms.set(subject, event.reason)
 
+    def forget(self, peer: str) -> None:
+        """The peer has left: calls about it are no longer of interest."""
+        for alarm in self._alarms.all:
+            if alarm.subject.split()[::2] == ["sessions", peer]:
+                self._alarms.set(alarm.subject, None)
+
     def said_again(self) -> None:
         """All routes have been; the sessions' thread has yet to take them."""
         if self._lost_routes is not None and self._timer is None:

@@ -213,8 +213,8 @@ class CallFailed(Event):
     Attributes:
         call: the method; `routes` for those that change routes.
         reason: one sentence.
-        internal: it is a mistake of rhi, and how much of the call was done is not known. Otherwise the kernel
-            has refused it, and nothing is changed.
+        internal: it is a mistake of rhi, and how much of the call was done is not known: `replace` says all
+            routes again. Otherwise the kernel has refused it, and nothing is changed.
     """
 
     peer: str = ""
@@ -225,7 +225,10 @@ class CallFailed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecovered(Event):
-    """A call like one that had failed has been carried out; see `CallFailed`."""
+    """A later call like one that had failed has been carried out; see `CallFailed`.
+
+    What had failed is not made up for by that. A `replace` that broke off has failed until another is whole.
+    """
 
     peer: str = ""
     call: str

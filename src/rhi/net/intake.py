@@ -4,10 +4,14 @@
 
 One call of the I/O thread is enough for many changes. Between two turns the event loop looks after sockets
 and timers, however much there is to take over.
+
+A change that fails, by a mistake of ours, is told and left out: those beside it are made all the same. A set
+of routes that breaks off is given up, and stays told as failed until another whole one has been taken over.
 """
 
 import asyncio
 from collections.abc import Callable, Iterator
+from enum import Enum, auto
 from itertools import islice
 from typing import Final
 
@@ -27,6 +31,15 @@ AFTER_FAILURE: Final = 1.0
 _DONE: Final = object()
 
 
+class _Turn(Enum):
+    """What one turn has come to."""
+
+    NOTHING = auto()  # there was nothing to do
+    MORE = auto()  # something, of which the end is to come
+    DONE = auto()  # changes, or the last of a whole set
+    FAILED = auto()
+
+
 class Intake:
     """Changes of routes on their way into one pool."""
 
@@ -36,7 +49,10 @@ class Intake:
         self._carried_out = carried_out
         self._changes = PendingChanges()
         self._is_scheduled = False
+        # of the I/O thread alone: a next turn is on its way
+        self._is_under_way = False
         self._replacing: Iterator[None] | None = None
+        self._is_half_replaced = False
         self._applying: Iterator[tuple[Prefix, PathAttributes | None]] = iter(())
         self._batches = 0
 
@@ -61,7 +77,7 @@ class Intake:
 
     def _schedule(self) -> None:
         self._is_scheduled = True
-        self._call_soon(self._take_over)
+        self._call_soon(self._start)
 
     # In the I/O thread
 
@@ -73,42 +89,84 @@ class Intake:
     async def catch_up(self) -> None:
         """Take over what has been noted by now: the batch being taken over, and the next."""
         last = self._batches + 2
-        while self._batches < last and self._apply():
+        while self._batches < last and self._turn(tells=False) is not _Turn.NOTHING:
             await asyncio.sleep(0)
 
+    def _start(self) -> None:
+        """Begin a row of turns; there is one at most, which takes over what is noted meanwhile too."""
+        if not self._is_under_way:
+            self._take_over()
+
     def _take_over(self) -> None:
-        if not self._carried_out.run(ROUTES, self._take_some):
+        turn = self._turn(tells=True)
+        self._is_under_way = turn is not _Turn.NOTHING
+        if turn is _Turn.FAILED:
             # what was noted after it is not to wait for another change; nor are mistakes to take all time
             self._loop.call_later(AFTER_FAILURE, self._take_over)
-
-    def _take_some(self) -> None:
-        if self._apply():
-            # a single change must not go round the loop before it is sent
-            self._driver.tell_now()
+        elif self._is_under_way:
             self._loop.call_soon(self._take_over)
 
-    def _apply(self) -> bool:
-        """Take over one turn's worth of changes; true when there is more."""
+    def _turn(self, *, tells: bool) -> _Turn:
+        """Take over one turn's worth of changes, and contain what goes wrong."""
+        try:
+            turn = self._apply()
+            if tells and turn is not _Turn.NOTHING:
+                # a single change must not go round the loop before it is sent
+                self._driver.tell_now()
+        except Exception as error:  # a mistake of ours must not pass unseen
+            self._carried_out.failed(ROUTES, error)
+            return _Turn.FAILED
+        if turn is _Turn.DONE:
+            self._carried_out.worked(ROUTES)
+        return turn
+
+    def _apply(self) -> _Turn:
         if self._replacing is not None:
-            if next(self._replacing, _DONE) is _DONE:
-                self._replacing = None
-            return True
-        batch = list(islice(self._applying, CHANGES_PER_TURN))
-        if not batch:
-            self._is_scheduled = False
-            taken = self._changes.take()
-            if taken is None:
-                return True
-            self._batches += 1
-            whole, single = taken
-            self._applying = iter(single.items())
-            if whole is not None:
-                self._replacing = self._driver.replace_in_steps(whole, REPLACE_STEP)
-                return True
-            batch = list(islice(self._applying, CHANGES_PER_TURN))
-        for prefix, attributes in batch:
-            if attributes is None:
-                self._driver.withdraw(prefix)
-            else:
-                self._driver.announce(prefix, attributes)
-        return bool(batch)
+            return self._replace_some(self._replacing)
+        turn = self._change_some()
+        if turn is not _Turn.NOTHING:
+            return turn
+        self._is_scheduled = False
+        taken = self._changes.take()
+        if taken is None:
+            return _Turn.MORE
+        self._batches += 1
+        whole, single = taken
+        self._applying = iter(single.items())
+        if whole is not None:
+            self._replacing = self._driver.replace_in_steps(whole, REPLACE_STEP)
+            return _Turn.MORE
+        return self._change_some()
+
+    def _replace_some(self, replacing: Iterator[None]) -> _Turn:
+        try:
+            if next(replacing, _DONE) is not _DONE:
+                return _Turn.MORE
+        except Exception:
+            self._replacing = None
+            self._is_half_replaced = True
+            raise
+        self._replacing = None
+        self._is_half_replaced = False
+        return _Turn.DONE
+
+    # hot: bench B3, B9
+    def _change_some(self) -> _Turn:
+        changes = islice(self._applying, CHANGES_PER_TURN)
+        prefix: Prefix | None = None
+        failure: Exception | None = None
+        while True:
+            try:
+                for prefix, attributes in changes:
+                    if attributes is None:
+                        self._driver.withdraw(prefix)
+                    else:
+                        self._driver.announce(prefix, attributes)
+                break
+            except Exception as error:  # the loop goes on behind the change that failed
+                failure = failure or error
+        if failure is not None:
+            raise failure
+        if prefix is None:
+            return _Turn.NOTHING
+        return _Turn.MORE if self._is_half_replaced else _Turn.DONE

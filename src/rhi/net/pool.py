@@ -215,6 +215,11 @@ class PoolDriver:
         """All peers there are at the moment."""
         return [session.name for session in self._all_sessions()]
 
+    def name_of(self, address: PeerAddress | PeerInterface) -> str:
+        """As the user has written it; the usual text of one that is no peer."""
+        session = self._sessions.get(address)
+        return str(address) if session is None else session.name
+
     def status(self) -> dict[str, Status]:
         """Status by the names of the peers."""
         return {session.name: session.status() for session in self._all_sessions()}

@@ -3,16 +3,19 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from weakref import WeakSet
 
 import pytest
 
 import rhi
 from rhi.model.events import Event, SessionDown
+from rhi.net import forks
 from rhi.testing.collector import Collector
 from tests.net.raw import PATIENCE, Events, wait_until
 
@@ -111,3 +114,51 @@ def test_peer_sees_that_a_process_has_died_whose_child_lives() -> None:
                 wait_until(lambda: downs, "the end of the session")
             finally:
                 os.kill(child, signal.SIGKILL)
+
+
+def test_socket_that_cannot_be_closed_keeps_no_other_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[int] = []
+
+    def close(number: int) -> None:
+        closed.append(number)
+        raise OSError(5, "Input/output error")
+
+    with socket.socket() as one, socket.socket() as two:
+        numbers = {one.fileno(), two.fileno()}
+        monkeypatch.setattr(forks, "_sockets", WeakSet([one, two]))
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "close", close)
+            forks._close_copies()
+    for number in closed:
+        os.close(number)
+    assert set(closed) == numbers
+
+
+# A signal comes while the main thread waits for an answer, and its handler forks.
+FORKED_IN_A_HANDLER = """
+import asyncio, os, signal, rhi
+
+def fork(*_):
+    child = os.fork()
+    if child:
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    signal.alarm(5)
+
+async def flush(timeout):
+    await asyncio.sleep(0.05)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    await asyncio.Event().wait()
+
+signal.signal(signal.SIGUSR1, fork)
+pool = rhi.Pool("192.0.2.10")
+pool._driver.flush = flush
+flushed = pool.flush(None)
+os._exit(42 if flushed == rhi.Flushed() else 1)
+"""
+
+
+def test_who_waits_for_an_answer_while_a_signal_handler_forks_is_let_go_in_the_child() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", FORKED_IN_A_HANDLER]
+    ran = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False)
+
+    assert (ran.returncode, ran.stderr) == (42, b"")

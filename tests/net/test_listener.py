@@ -44,6 +44,18 @@ def test_listener_closes_strangers_without_a_word() -> None:
         assert stranger.is_closed_silently()
 
 
+def test_connection_is_kept_from_children_before_it_is_known_whose_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept: list[socket.socket] = []
+    monkeypatch.setattr("rhi.net.listener.keep_from_children", kept.append)
+    pool, port = listening("127.0.0.9")
+
+    with pool, RawPeer.connect(("127.0.0.1", port), source="127.0.0.8") as stranger:
+        assert stranger.is_closed_silently()
+    assert len(kept) == 2  # with the one that listens
+
+
 def test_listener_closes_a_second_connection_of_a_peer_without_a_word() -> None:
     pool, port = listening("127.0.0.1")
 

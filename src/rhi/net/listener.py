@@ -105,6 +105,7 @@ class Listener:
                 self._loop.remove_reader(self._socket)
                 self._loop.call_later(ACCEPT_PAUSE, self._resume)
                 return
+            keep_from_children(sock)
             self._take(sock, PeerAddress.of_socket(name), name[1])
 
     def _resume(self) -> None:
@@ -116,7 +117,6 @@ class Listener:
         if session is None:
             sock.close()
             return
-        keep_from_children(sock)
         sock.setblocking(False)
         connection = session.accept(sock, PeerAddress.of_socket(sock.getsockname()))
         if connection is None:

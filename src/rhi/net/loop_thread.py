@@ -12,7 +12,8 @@ the interpreter ends, it lets no other thread run: nobody would answer, and who 
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
+from queue import SimpleQueue
 from threading import RLock, Thread, current_thread
 from typing import Any, TypeVar
 
@@ -34,7 +35,8 @@ class LoopThread:
         self._lock = RLock()
         self._is_closed = False
         self._has_begun = False
-        self._answers: set[Future[Any]] = set()
+        # of those who wait; None is that there is no answer to come
+        self._answers: set[SimpleQueue[Future[Any] | None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread = Thread(target=self._run, name="rhi", daemon=True)
 
@@ -52,9 +54,13 @@ class LoopThread:
         return has_begun
 
     def leave(self) -> None:
-        """In a forked process, which the thread is not in; what it held stays held for ever."""
+        """In a forked process, which the thread is not in; what it held stays held for ever.
+
+        The one thread here may be waiting for an answer: it was a signal handler then that has forked.
+        """
         self._lock = RLock()
         self._is_closed = True
+        self._let_go()
 
     def join(self, timeout: float) -> None:
         """Wait for the end, unless it is this thread that asks."""
@@ -73,42 +79,47 @@ class LoopThread:
 
     def ask(self, question: Callable[[], Coroutine[Any, Any, T]], otherwise: T) -> T:
         """The answer of a coroutine there; `otherwise` when the thread has ended or is ending."""
-        answer: Future[T] = Future()
+        # a lock in Python could be held by a thread that a forked process does not have
+        answer: SimpleQueue[Future[T] | None] = SimpleQueue()
 
         async def run() -> None:
+            found: Future[T] = Future()
             try:
-                result = await question()
+                found.set_result(await question())
             except Exception as error:
-                if answer.set_running_or_notify_cancel():
-                    answer.set_exception(error)
-            else:
-                if answer.set_running_or_notify_cancel():
-                    answer.set_result(result)
+                found.set_exception(error)
+            answer.put(found)
 
         def begin() -> None:
-            if not answer.cancelled():
+            if answer in self._answers:
                 self.begin(run())
 
         if sys.is_finalizing():
             return otherwise
         with self._lock:
-            if self._is_closed:
-                return otherwise
+            # first, since a signal handler that forks may come in between
             self._answers.add(answer)
+            if self._is_closed:
+                self._answers.discard(answer)
+                return otherwise
             self.loop.call_soon_threadsafe(begin)
         try:
-            return answer.result()
-        except CancelledError:
-            return otherwise
+            found = answer.get()
         finally:
-            with self._lock:
-                self._answers.discard(answer)
+            self._answers.discard(answer)
+        return otherwise if found is None else found.result()
 
     def begin(self, work: Coroutine[Any, Any, None]) -> None:
         """In the thread: go on with this by itself, until the loop ends."""
         task = self.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _let_go(self) -> None:
+        """Nobody waits any more, nor will: it is closed."""
+        waiting, self._answers = self._answers, set()
+        for answer in waiting:
+            answer.put(None)
 
     def _run(self) -> None:
         with self._lock:
@@ -121,9 +132,7 @@ class LoopThread:
         finally:
             with self._lock:
                 self._is_closed = True
-                waiting = list(self._answers)
-            for answer in waiting:
-                answer.cancel()
+            self._let_go()
             self._ended()
             tasks = asyncio.all_tasks(self.loop)
             for task in tasks:

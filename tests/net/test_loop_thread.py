@@ -1,5 +1,6 @@
 """What threads share, while the interpreter ends: nobody waits for a lock or an answer."""
 
+import subprocess
 import sys
 from typing import Any
 
@@ -12,6 +13,7 @@ from rhi.net.drain_handle import Drain
 from rhi.net.drain_plan import DrainPlan
 from rhi.net.loop_thread import LoopThread
 from rhi.net.pending_changes import PendingChanges
+from tests.net.raw import PATIENCE
 
 
 class Held:
@@ -57,3 +59,38 @@ def test_drain_is_not_waited_for_while_the_interpreter_ends(monkeypatch: pytest.
         patch.setattr(sys, "is_finalizing", lambda: True)
 
         assert drain.wait() is None
+
+
+# Threads of the program are stopped for ever inside of our methods, most likely with a lock.
+STOPPED_INSIDE = """
+import threading, time
+from collections import deque
+from itertools import repeat
+import rhi
+
+class Holder:
+    def __init__(self):
+        self.pool = rhi.Pool("192.0.2.10")
+
+    def __del__(self):
+        self.pool.announce("203.0.113.1")
+        self.pool.replace(["203.0.113.1"])
+        self.pool.mark_complete()
+        self.pool.status()
+        self.pool.close()
+        print("returned")
+
+holder = Holder()
+for _ in range(2):
+    # no function of this module, whose frame would keep the module and with it the holder
+    work = map(holder.pool._thread.call_soon, repeat(int))
+    threading.Thread(target=deque, args=(work, 0), daemon=True).start()
+time.sleep(0.05)
+"""
+
+
+def test_pool_is_closed_at_the_end_while_other_threads_were_inside_of_it() -> None:
+    command = [sys.executable, "-c", STOPPED_INSIDE]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+    assert ran.stdout == "returned\n"

@@ -1,6 +1,8 @@
 """The writer of the state file: one for all sections, never in the way of the event loop."""
 
 import asyncio
+import errno
+import os
 import threading
 from collections.abc import Coroutine
 from pathlib import Path
@@ -207,6 +209,66 @@ def test_keeper_that_cannot_lock_its_file_tells_so_until_it_can(disk: Disk) -> N
         await kept.close(PATIENCE)
 
     run(main())
+
+
+def test_keeper_tells_all_that_is_wrong_and_of_that_what_stays(disk: Disk) -> None:
+    told: list[str | None] = []
+    lock = disk.path.with_name("state.json.lock")
+    lock.mkdir()
+    disk.path.write_text("nonsense")
+
+    async def main() -> None:
+        kept = Keeper(disk, clocks, told.append)
+        assert "cannot be locked" in str(told[-1])
+        assert "; state file" in str(told[-1])
+        assert "nothing in it counts" in str(told[-1])
+
+        lock.rmdir()
+        kept.changed()
+        assert await kept.saved(PATIENCE)
+        assert "cannot be locked" not in str(told[-1])
+        assert "nothing in it counts" in str(told[-1])
+        await kept.close(PATIENCE)
+
+    run(main())
+
+
+def test_state_file_whose_lock_is_another_user_s_says_what_to_do(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = disk.path.with_name("state.json.lock")
+    lock.touch()
+
+    def refuse(*words: object) -> int:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    with monkeypatch.context() as only:
+        only.setattr(os, "open", refuse)
+        disk.hold()
+
+    assert disk.unlocked.endswith(
+        f"{lock} cannot be locked: Permission denied; give it to the daemon's user: "
+        f"chown {os.geteuid()} {lock}"
+    )
+
+
+def test_keeper_with_a_write_under_way_keeps_its_file_at_the_end(disk: Disk) -> None:
+    """The write would replace what another daemon has written meanwhile."""
+
+    async def main() -> None:
+        kept = Keeper(disk, clocks, print)
+        disk.free.clear()
+        kept.changed()
+        await asyncio.sleep(keeper.DELAY * 2)
+        assert not await kept.close(0.01)
+
+        with pytest.raises(StateInUseError):
+            StateFile(str(disk.path)).hold()
+
+    try:
+        run(main())
+    finally:
+        disk.free.set()
 
 
 def test_keeper_has_its_file_for_itself_until_its_end(disk: Disk) -> None:

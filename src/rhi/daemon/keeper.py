@@ -106,22 +106,24 @@ class Keeper(Sections):
         clocks: Callable[[], Clocks],
         tell: Callable[[str | None], object],
     ) -> None:
-        """`tell` gets a sentence about what is wrong, and None when all is well again.
+        """`tell` gets all that is wrong, in one text, whenever that is different, and None when nothing is.
 
         Raises:
             StateInUseError: another daemon has the file.
         """
         file.hold()
-        self._unlocked = file.unlocked
+        self._tell_all = tell
+        # what could not be used at the start, which stays lost; and what may become well
+        self._lost: list[str] = []
+        self._unlocked, self._failure = file.unlocked, ""
         if file.unlocked:
-            tell(file.unlocked)
-        super().__init__(file, clocks, tell)
+            self._report()
+        super().__init__(file, clocks, self._lose)
         self._loop = asyncio.get_running_loop()
-        self._report = tell
         self._threads = Threads(1)
         self._wanted = self._written = 0
         self._task: asyncio.Task[None] | None = None
-        self._has_failed = self._is_closed = False
+        self._is_closed = False
         self._news = asyncio.Event()
         if not self.is_same_boot:
             # from now on it is of this start of the host
@@ -137,7 +139,7 @@ class Keeper(Sections):
         wanted = self._wanted
         try:
             async with asyncio.timeout(timeout):
-                while self._written < wanted and not self._has_failed:
+                while self._written < wanted and not self._failure:
                     await self._news.wait()
         except TimeoutError:
             return False
@@ -146,7 +148,8 @@ class Keeper(Sections):
     async def close(self, timeout: float) -> bool:
         """Write what has changed and nothing after it; false when it is not on disk in time.
 
-        Another daemon may have the file then.
+        Another daemon may have the file then, unless a disk that hangs is still at what we wrote last, which
+        would replace the other's: then the lock ends with this process.
         """
         self._is_closed = True
         if self._task is not None:
@@ -154,7 +157,8 @@ class Keeper(Sections):
         try:
             return await self._write_last(timeout)
         finally:
-            self.file.release()
+            if not self._threads.is_busy(_KEY):
+                self.file.release()
 
     async def _write_last(self, timeout: float) -> bool:
         try:
@@ -178,7 +182,7 @@ class Keeper(Sections):
                 began = self._loop.time()
                 await self._write()
                 took = self._loop.time() - began
-                await asyncio.sleep(RETRY if self._has_failed else min(took / SHARE, RETRY))
+                await asyncio.sleep(RETRY if self._failure else min(took / SHARE, RETRY))
         finally:
             self._task = None
 
@@ -194,12 +198,19 @@ class Keeper(Sections):
             self._fail(f"state file {self.file.path}: cannot be written: internal error: {error!r}")
         else:
             self._written = wanted
-            if self._has_failed or self.file.unlocked != self._unlocked:
-                self._has_failed, self._unlocked = False, self.file.unlocked
-                self._report(self._unlocked or None)
+            if self._failure or self.file.unlocked != self._unlocked:
+                self._failure, self._unlocked = "", self.file.unlocked
+                self._report()
         news, self._news = self._news, asyncio.Event()
         news.set()
 
     def _fail(self, text: str) -> None:
-        self._has_failed = True
-        self._report(text)
+        self._failure, self._unlocked = text, self.file.unlocked
+        self._report()
+
+    def _lose(self, text: str) -> None:
+        self._lost.append(text)
+        self._report()
+
+    def _report(self) -> None:
+        self._tell_all("; ".join(filter(None, [self._unlocked, *self._lost, self._failure])) or None)

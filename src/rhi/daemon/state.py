@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from rhi.daemon.state_lock import LockedError, StateLock
+from rhi.daemon.state_lock import LockedError, StateLock, lock_path
 from rhi.errors import RhiError
 from rhi.model.wording import os_error_text
 
@@ -79,7 +79,7 @@ class StateFile:
     def __init__(self, path: str) -> None:
         self.path = Path(path)
         self.unlocked = ""
-        self._lock = StateLock(self.path.with_name(self.path.name + ".lock"))
+        self._lock = StateLock(lock_path(self.path))
 
     def hold(self) -> None:
         """Have the file for this daemon alone, if its file system allows that; until `release`.
@@ -91,6 +91,7 @@ class StateFile:
             self._lock.take()
             self.unlocked = ""
         except LockedError as error:
+            self.unlocked = ""
             holder = f"the daemon with pid {error.pid}" if error.pid else "another daemon"
             raise StateInUseError(
                 f"state file {self.path}: {holder} uses it; a second daemon needs a state_file of its own"
@@ -98,8 +99,14 @@ class StateFile:
         except OSError as error:
             self.unlocked = (
                 f"state file {self.path}: nothing keeps a second daemon from it, since "
-                f"{self._lock.path} cannot be locked: {os_error_text(error)}"
+                f"{self._lock.path} cannot be locked: {os_error_text(error)}{self._remedy(error)}"
             )
+
+    def _remedy(self, error: OSError) -> str:
+        """A lock file that is another user's stays so until somebody does something."""
+        if not isinstance(error, PermissionError) or not os.path.lexists(self._lock.path):
+            return ""
+        return f"; give it to the daemon's user: chown {os.geteuid()} {self._lock.path}"
 
     def release(self) -> None:
         """Let another daemon have it."""

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+_FLAGS: Final = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PID_BYTES: Final = 20
 
 
@@ -21,6 +22,20 @@ class LockedError(Exception):
     def __init__(self, pid: str) -> None:
         super().__init__(pid)
         self.pid = pid
+
+
+def lock_path(file: Path) -> Path:
+    """Where the lock of a state file is."""
+    return file.with_name(file.name + ".lock")
+
+
+def open_lock(path: Path) -> int:
+    """A descriptor of a lock file that is there; links are not followed, and nothing is waited for.
+
+    Raises:
+        OSError: it cannot be opened as what takes the lock opens it.
+    """
+    return os.open(path, _FLAGS)
 
 
 class StateLock:
@@ -42,8 +57,7 @@ class StateLock:
         if self._closing is not None and self._is_there():
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        # for its owner alone: whoever may open the file can lock it, and keep the daemon from its start
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+        descriptor = _open(self.path)
         try:
             _lock(descriptor)
         except BaseException:
@@ -52,6 +66,8 @@ class StateLock:
         self.release()
         self._descriptor = descriptor
         self._closing = weakref.finalize(self, os.close, descriptor)
+        # a thread may be writing while the interpreter ends: only the kernel knows when it no longer can
+        self._closing.atexit = False
 
     def release(self) -> None:
         """Give it back; harmless without it."""
@@ -64,6 +80,20 @@ class StateLock:
             return os.path.samestat(os.stat(self.path), os.fstat(self._descriptor))
         except OSError:
             return False
+
+
+def _open(path: Path) -> int:
+    """Made for its owner alone: whoever may open it can lock it, and keep the daemon from its start."""
+    try:
+        descriptor = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return open_lock(path)
+    if os.geteuid() == 0:
+        # of one start by root: the daemon's own user, whose directory this is, has to take it later
+        with suppress(OSError):
+            owner = os.stat(path.parent)
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+    return descriptor
 
 
 def _lock(descriptor: int) -> None:

@@ -158,6 +158,12 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
         "for user rhi to write to, as StateDirectory= in the unit does",
     ),
     (
+        {"top": 'state_file = "/s/x"', "host": system(unlockable=refuses("/s/x.lock"))},
+        "state-lock",
+        "warning: state_file /s/x: nothing keeps a second daemon from it, since /s/x.lock cannot be locked: "
+        "Permission denied; give it to the daemon's user: chown rhi /s/x.lock",
+    ),
+    (
         {
             "top": 'api = { socket = "/s/x" }',
             "host": system(uncreatable=refuses("/s/x", why="/s is no directory")),

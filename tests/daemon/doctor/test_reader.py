@@ -10,6 +10,7 @@ import pytest
 
 from rhi.daemon.doctor import reader
 from rhi.daemon.doctor.system import Owner
+from rhi.daemon.state_lock import StateLock
 
 
 def test_read_system_knows_this_process_and_the_loopback_interface(tmp_path: Path) -> None:
@@ -73,6 +74,12 @@ def test_files_that_are_right_are_no_findings(tmp_path: Path) -> None:
     assert reader.not_runnable("sh") == ""
     assert reader.not_runnable(sys.executable) == ""
     assert reader.uncreatable(str(tmp_path / "a" / "b" / "c")) == ""
+    lock = StateLock(tmp_path / "lock")
+    assert reader.unlockable(str(lock.path)) == ""
+    lock.take()
+    assert reader.unlockable(str(lock.path)) == ""  # a daemon that runs is none
+    assert reader.unlockable(str(tmp_path / "none" / "lock")) == ""
+    assert reader.unlockable(f"{__file__}/lock") == ""
 
 
 def test_files_that_are_wrong_are_told(tmp_path: Path) -> None:
@@ -87,6 +94,7 @@ def test_files_that_are_wrong_are_told(tmp_path: Path) -> None:
     assert reader.not_runnable("nonesuch") == "there is no such program"
     assert reader.not_runnable(str(tmp_path / "none")) == "there is no such program"
     assert reader.not_runnable(str(file)) == "may not be run"
+    assert reader.unlockable(str(tmp_path)) == "Is a directory"
     assert reader.uncreatable(str(tmp_path)) == "it is a directory"
     assert reader.uncreatable(str(file / "x")) == f"{file} is no directory"
 

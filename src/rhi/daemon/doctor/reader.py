@@ -20,6 +20,7 @@ from typing import Final
 from pyroute2 import IPRoute
 
 from rhi.daemon.doctor.system import Interface, Listener, LivePeer, Owner, System
+from rhi.daemon.state_lock import open_lock
 from rhi.errors import SocketOptionError
 from rhi.model.prefix import IPAddress, to_address
 from rhi.model.wording import os_error_text
@@ -52,6 +53,7 @@ def read_system(config_file: str, ports: Collection[int], peers: tuple[LivePeer,
         unwritable=unwritable,
         not_runnable=not_runnable,
         uncreatable=uncreatable,
+        unlockable=unlockable,
         no_route=no_route,
         has_group=_has_group,
         is_secret=lambda name: bool(os.environ.get(name)),
@@ -169,6 +171,17 @@ def uncreatable(path: str) -> str:
         return ""
     lacks = "" if wanted == directory else f"there is no directory {wanted}, and "
     return f"{lacks}{directory} may not be written to"
+
+
+def unlockable(path: str) -> str:
+    """Why a lock file that is there cannot be locked, or nothing; also when a daemon has the lock."""
+    try:
+        os.close(open_lock(Path(path)))
+    except (FileNotFoundError, NotADirectoryError):  # it will be made; or that of the directory is told
+        return ""
+    except OSError as error:
+        return os_error_text(error)
+    return ""
 
 
 def no_route(address: IPAddress) -> str:

@@ -1,12 +1,14 @@
 """What the daemon may do here: ports, files, sockets, limits. Pure; the host comes as a `System`."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 from rhi.daemon.config.build import Setup, key_settings
 from rhi.daemon.config.models import Config
 from rhi.daemon.doctor.finding import Finding, error, warning
 from rhi.daemon.doctor.system import System
+from rhi.daemon.state_lock import lock_path
 from rhi.model.prefix import to_address
 from rhi.net.endpoint import ListenAddress
 
@@ -124,6 +126,15 @@ def _state(config: Config, system: System) -> Iterator[Finding]:
         yield error(
             "state-file", f"state_file {config.state_file}", f"cannot be written: {why}",
             f"make its directory, for user {system.user} to write to, as StateDirectory= in the unit does",
+        )  # fmt: skip
+        return
+    lock = lock_path(Path(config.state_file))
+    why = system.unlockable(str(lock))
+    if why:
+        yield warning(
+            "state-lock", f"state_file {config.state_file}",
+            f"nothing keeps a second daemon from it, since {lock} cannot be locked: {why}",
+            f"give it to the daemon's user: chown {system.user} {lock}",
         )  # fmt: skip
 
 

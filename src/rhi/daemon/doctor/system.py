@@ -92,6 +92,7 @@ class System:
         unreadable, unwritable, not_runnable: why a file cannot be read, a file or socket written to, or a
             program run; empty when it can.
         uncreatable: why a file cannot be made or replaced where it is to be; empty when it can.
+        unlockable: why a lock file that is there cannot be locked; empty when it can, or is not there.
         no_route: why there is no way to an address; empty when there is one.
         has_group: whether there is a group of that name.
         is_secret: whether a variable of the environment is set, and not empty.
@@ -114,6 +115,7 @@ class System:
     unwritable: Callable[[str], str] = _none
     not_runnable: Callable[[str], str] = _none
     uncreatable: Callable[[str], str] = _none
+    unlockable: Callable[[str], str] = _none
     no_route: Callable[[IPAddress], str] = _none
     has_group: Callable[[str], bool] = lambda name: True
     is_secret: Callable[[str], bool] = lambda name: True

@@ -1,6 +1,7 @@
 """Files that are none: neither wait for ever nor fill the memory."""
 
 import os
+import select
 from pathlib import Path
 
 import pytest
@@ -28,18 +29,56 @@ def test_read_file_of_a_directory_is_refused(tmp_path: Path) -> None:
         read_file(str(tmp_path), 10)
 
 
-def test_read_file_of_a_pipe_that_nobody_writes_to_does_not_wait(tmp_path: Path) -> None:
+def test_read_file_of_a_pipe_that_nobody_writes_to_gives_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "PIPE_TIME", 0.01)
     os.mkfifo(tmp_path / "pipe")
 
     with pytest.raises(OSError, match="is a pipe that nobody writes to"):
         read_file(str(tmp_path / "pipe"), 10)
 
 
+@pytest.mark.parametrize("written", [b"as_number = 65001", b""])
+def test_read_file_of_a_pipe_waits_for_its_first_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: bytes
+) -> None:
+    """It comes a moment after the reader; one that ends without a word is not waited for again."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    poll, waited = select.poll, []
+
+    def write_first() -> select.poll:
+        waited.append(pipe)
+        pipe.write_bytes(written)
+        return poll()
+
+    monkeypatch.setattr(select, "poll", write_first)
+
+    if written:
+        assert read_file(str(pipe), 100) == written
+    else:
+        with pytest.raises(OSError, match="is a pipe that nobody writes to"):
+            read_file(str(pipe), 100)
+    assert len(waited) == 1
+
+
+def test_read_file_of_a_silent_terminal_calls_it_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "PIPE_TIME", 0.01)
+    ours, theirs = os.openpty()
+    try:
+        with pytest.raises(OSError, match=r"is a terminal, and nothing came from it for 0\.01 s"):
+            read_file(os.ttyname(theirs), 10)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
 def test_read_file_of_a_silent_pipe_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "PIPE_TIME", 0.01)
     reader, writer = os.pipe()
     try:
-        with pytest.raises(OSError, match=r"nothing came from it for 0\.01 s"):
+        with pytest.raises(OSError, match=r"is a pipe, and nothing came from it for 0\.01 s"):
             read_file(f"/dev/fd/{reader}", 10)
     finally:
         os.close(reader)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from rhi.daemon.kinds import Kind
+from rhi.daemon.kinds import EntryKind
 
 KEPT: Final = 1000
 # Entries that a follower may be behind.
@@ -88,7 +88,7 @@ class History:
         self._entries: deque[Entry] = deque(maxlen=KEPT)
         self._followers: set[Follower] = set()
 
-    def add(self, kind: Kind, subject: str, text: str, **data: Any) -> Entry:
+    def add(self, kind: EntryKind, subject: str, text: str, **data: Any) -> Entry:
         """Note that something happened."""
         self._number += 1
         entry = Entry(number=self._number, time=self._now(), kind=kind, subject=subject, text=text, data=data)

@@ -5,7 +5,7 @@ from typing import Final, Literal, get_args
 from rhi.errors import InvalidValueError
 from rhi.model.wording import no_such
 
-Kind = Literal[
+EntryKind = Literal[
     "address",
     "alarm",
     "check",
@@ -18,7 +18,7 @@ Kind = Literal[
     "session",
     "start",
 ]
-KINDS: Final[tuple[str, ...]] = get_args(Kind)
+KINDS: Final[tuple[str, ...]] = get_args(EntryKind)
 
 
 def check_kind(text: str) -> str:

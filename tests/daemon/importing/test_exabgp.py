@@ -2,8 +2,6 @@
 
 import pytest
 
-from rhi.daemon.importing import exabgp
-from rhi.daemon.importing.draft import SourceError
 from rhi.model.parameters import Parameters
 from tests.daemon.importing.converting import from_exabgp, sentence_of
 
@@ -163,6 +161,14 @@ WRONG = [
         "\nprocess a { run exabgp healthcheck --rise x --ip 203.0.113.1; }",
         "line 2: process a: healthcheck: argument --rise: invalid int value: 'x'",
     ),
+    (
+        f"\nprocess {'a' * 101} {{ run exabgp healthcheck --cmd x --ip 203.0.113.1; }}",
+        f"line 2: process '{'a' * 79}...: its name has more than 100 letters",
+    ),
+    (
+        "neighbor 192.0.2.1 {\n api { processes-match [ '(a+)+b' ]; } }",
+        "line 2: processes-match: '(a+)+b': may take too long; a pattern may repeat single letters",
+    ),
     ("a { " * 40, "line 1: braces are nested too deeply"),
 ]
 
@@ -170,14 +176,3 @@ WRONG = [
 @pytest.mark.parametrize(("text", "expected"), WRONG, ids=[expected for _, expected in WRONG])
 def test_wrong_file_gets_its_sentence(text: str, expected: str) -> None:
     assert sentence_of(from_exabgp, text).startswith(expected)
-
-
-@pytest.mark.parametrize("pattern", ["we.*", "^w[eb+*]+-(?:a|b)$", r"web\\.\\*", "w?e?b?"])
-def test_pattern_of_processes_as_people_write_them_is_taken(pattern: str) -> None:
-    exabgp._bound(pattern)
-
-
-@pytest.mark.parametrize("pattern", ["(a+)+b", "(?:a|a){9}b", "a*a*a*a*b", r"(a*)\1", "x" * 201])
-def test_pattern_of_processes_that_may_take_for_ever_is_refused(pattern: str) -> None:
-    with pytest.raises(SourceError, match="but no repeated groups; write the names with processes instead"):
-        exabgp._bound(pattern)

@@ -21,17 +21,11 @@ from rhi.daemon.importing.exabgp_options import (
     option_lines,
     parse_options,
 )
+from rhi.daemon.importing.exabgp_patterns import MAX_NAME_LETTERS, compile_pattern
 from rhi.daemon.importing.exabgp_syntax import Statement, parse_statements
 from rhi.model.wording import shown
 
 HOLD_TIME: Final = 180
-# What names of processes must match comes from the file too: Python takes time of a power of both.
-MAX_REPEATS: Final = 3
-MAX_PATTERN_LETTERS: Final = 200
-MAX_NAME_LETTERS: Final = 200
-# Escaped letters and sets, and what repeats; (?: and the like repeat nothing.
-_ONE_LETTER: Final = re.compile(r"\\.|\[\^?\]?[^\]]*\]|\(\?", re.DOTALL)
-_REPEATS: Final = re.compile(r"[*+?{]")
 _ON: Final = frozenset({"enable", "enabled", "true", "1", ""})
 
 # Statements of a neighbor, and of its capabilities, that have no equivalent, and why.
@@ -187,6 +181,9 @@ class _Configuration:
             options = parse_options(words, self._read_file)
         except SourceError as error:
             raise SourceError(f"line {statement.line}: process {name}: {error}") from None
+        if len(name) > MAX_NAME_LETTERS:
+            what = f"its name has more than {MAX_NAME_LETTERS} letters"
+            raise SourceError(f"line {statement.line}: process {shown(name)}: {what}")
         before = set(self._draft.services)
         add_healthcheck(self._draft, options, name, self._addresses)
         routes = [
@@ -195,9 +192,7 @@ class _Configuration:
             if key not in before
         ]
         without = [
-            peer
-            for peer, named in self._processes.items()
-            if not any(len(name) <= MAX_NAME_LETTERS and each.match(name) for each in named)
+            peer for peer, named in self._processes.items() if not any(each.match(name) for each in named)
         ]
         if self._is_told():
             keep_from(self._draft, without, [], routes)
@@ -256,23 +251,12 @@ def _processes(statement: Statement) -> list[re.Pattern[str]]:
     words = [word.strip("[],") for word in statement.words[1:] if word.strip("[],")]
     if statement.name == "processes":
         return [re.compile(f"{re.escape(word)}$") for word in words]
+    if statement.name != "processes-match":
+        return []
     try:
-        for word in words:
-            _bound(word)
-        return [re.compile(word) for word in words if statement.name == "processes-match"]
+        return [compile_pattern(word) for word in words]
     except (re.error, SourceError, RecursionError, OverflowError) as error:
         raise SourceError(f"line {statement.line}: processes-match: {error}") from None
-
-
-def _bound(pattern: str) -> None:
-    """Refuse what may take Python for ever: repeated groups, many repetitions, and going back to a group."""
-    plain = _ONE_LETTER.sub(lambda found: "(" if found[0] == "(?" else "x", pattern)
-    is_costly = len(_REPEATS.findall(plain)) > MAX_REPEATS or re.search(r"\)[*+?{]", plain)
-    if is_costly or len(pattern) > MAX_PATTERN_LETTERS or re.search(r"\\[1-9]|\(\?P=", pattern):
-        raise SourceError(
-            f"{shown(pattern)}: may be repeated letters, up to {MAX_REPEATS} times, but no repeated groups; "
-            "write the names with processes instead"
-        )
 
 
 class _Neighbor:

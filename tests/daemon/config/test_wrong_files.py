@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rhi.daemon.config import files
 from rhi.daemon.config.load import load
 from rhi.daemon.config.problems import ConfigError
 
@@ -361,7 +362,10 @@ def test_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes, expec
     assert caught.value.problems == [f"{file}: {expected}"]
 
 
-def test_file_that_is_a_pipe_without_a_writer_is_named(tmp_path: Path) -> None:
+def test_file_that_is_a_pipe_without_a_writer_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "PIPE_TIME", 0.01)
     os.mkfifo(tmp_path / "pipe.toml")
 
     with pytest.raises(ConfigError) as caught:

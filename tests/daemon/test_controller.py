@@ -47,7 +47,7 @@ class FakeRoutes:
 
 
 class Instant(Sections):
-    """Writes at once."""
+    """Writes at once, and lets the next life of a daemon have the file, which begins in the same process."""
 
     def __init__(self, file: Path | StateFile, clocks: Callable[[], Clocks], alarms: Alarms) -> None:
         self._alarms = alarms
@@ -59,6 +59,8 @@ class Instant(Sections):
             self.prepare()()
         except StateError as error:
             self._alarms.set("state file", str(error))
+        finally:
+            self.file.release()
 
 
 class Desk:

@@ -104,8 +104,9 @@ def test_second_daemon_with_the_same_state_file_ends_before_it_begins_anything(
     first = StateFile(str(state))
     first.save(Saved(boot="first"))
 
-    with pytest.raises(StateInUseError, match=rf"{state}: the daemon with pid {os.getpid()} uses it"):
-        run(serve.serve(str(file), Log("text", "error"), Signals(print)))
+    sentence = rf"{state}: the daemon with pid {os.getpid()} uses it"
+    with closing(Log("text", "error")) as log, pytest.raises(StateInUseError, match=sentence):
+        run(serve.serve(str(file), log, Signals(print)))
 
     assert begun == []
     assert first.load().boot == "first"

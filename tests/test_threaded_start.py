@@ -4,6 +4,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -121,7 +122,7 @@ def test_fifty_pools_leave_no_thread_and_no_file_behind() -> None:
             peers = {collector.host: parameters, "127.0.0.9": dead}
             pool = rhi.Pool("192.0.2.10", peers, ["203.0.113.1"], Events(), listen=["127.0.0.1:0"])
             if number % 2:
-                wait_until(lambda: is_up(pool, collector.host), "session")  # noqa: B023
+                wait_until(partial(is_up, pool, collector.host), "session")
             pool.close()
 
         wait_until(lambda: open_files() <= before[0], "no more files than before")

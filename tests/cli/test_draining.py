@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rhi.cli.draining import Draining, describe_drain
+from rhi.cli.draining import describe_drain, wait_for
 from rhi.model.drain import DrainStep
 from rhi.model.events import DrainProgress, Event, RoutesReceived, SessionDown
 from rhi.testing.collector import Collector
@@ -67,13 +67,7 @@ class SlowDrain:
 def test_drain_is_waited_for_in_pieces_so_that_a_signal_is_never_late_by_much() -> None:
     drain = SlowDrain()
 
-    class FakePool:
-        def drain(self, routes: object, *, wait: float) -> SlowDrain:
-            return drain
-
-    draining = Draining(FakePool(), 30.0)  # type: ignore[arg-type]
-    draining.begin([])
-    draining.wait()
+    wait_for(drain)
 
     assert [timeout is not None and timeout <= 1 for timeout in drain.timeouts] == [True] * 3
 

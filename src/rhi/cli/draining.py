@@ -1,7 +1,7 @@
 """What `rhi speak` does about drains: those of standard input, the one at the end, and how they are told."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from rhi.model.drain import DrainStep
 from rhi.model.events import DrainProgress
@@ -37,7 +37,14 @@ class Draining:
             wait_for(drain)
 
 
-def wait_for(drain: Drain) -> None:
+class Waited(Protocol):
+    """What there is to wait for of a drain."""
+
+    def wait(self, timeout: float | None = None) -> object:
+        """Its outcome; None when `timeout` seconds were not enough."""
+
+
+def wait_for(drain: Waited) -> None:
     """Wait for the end of a drain, in pieces.
 
     A signal that comes just before the thread begins to block is acted on only when that ends; a drain may
